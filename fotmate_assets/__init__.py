@@ -1,0 +1,1 @@
+"""fotmate_assets: football, racing and vision data assets on Dagster."""

@@ -1,0 +1,1 @@
+"""What every wing stands on. Knows no sport and imports no wing."""

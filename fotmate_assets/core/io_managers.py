@@ -1,0 +1,223 @@
+"""IO managers: polars frames into Postgres tables and into Parquet objects, partition by partition.
+
+Both read the asset's definition metadata, in Dagster's own words: `partition_expr` names the column that
+holds the partition key, and on an input `columns` lists the columns wanted.
+"""
+
+import tempfile
+from collections.abc import Iterable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from dagster import (
+    ConfigurableIOManager,
+    InputContext,
+    MetadataValue,
+    OutputContext,
+    ResourceDependency,
+    TableColumn,
+    TableColumnConstraints,
+    TableConstraints,
+    TableSchema,
+)
+from sqlalchemy import Column, ColumnElement, Connection, Table, Text, delete, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from fotmate_assets.core.object_store import ObjectMissingError, S3Store
+from fotmate_assets.core.postgres import copy_rows, in_transaction
+from fotmate_assets.core.resources import ObjectStorage, Postgres
+from fotmate_assets.core.tables import metadata as tables
+
+READ_BATCH_ROWS = 50_000
+
+
+def table_schema(table: Table) -> TableSchema:
+    """The columns of a table as Dagster shows them."""
+    return TableSchema(
+        columns=[
+            TableColumn(
+                name=column.name,
+                type=str(column.type),
+                description=column.comment,
+                constraints=TableColumnConstraints(nullable=bool(column.nullable), unique=bool(column.unique)),
+            )
+            for column in table.columns
+        ],
+        constraints=TableConstraints(other=[f"primary key ({', '.join(c.name for c in table.primary_key)})"]),
+    )
+
+
+class PostgresIOManager(ConfigurableIOManager):
+    """Writes a frame as the rows of the asset's partition, replacing exactly those; reads them back.
+
+    The table is the one declared under the last part of the asset key. Without a partition the whole
+    table is replaced.
+    """
+
+    postgres: ResourceDependency[Postgres]
+
+    def handle_output(self, context: OutputContext, obj: pl.DataFrame) -> None:
+        """Replace the partition's rows in one transaction.
+
+        Raises ValueError naming the column when the frame has columns the table lacks, lacks columns
+        that may not be null, or holds rows of another partition.
+        """
+        table = _table(context.asset_key.path[-1])
+        column = _partition_column(table, context.definition_metadata)
+        keys = context.asset_partition_keys if context.has_asset_partitions else None
+        _check_columns(table, obj.columns)
+        values = _typed(column, keys) if column is not None and keys is not None else None
+        if values is not None and column is not None:
+            strangers = set(obj[column.name].unique()) - set(values)
+            if strangers:
+                raise ValueError(f"{table.name}.{column.name}: rows of {sorted(map(str, strangers))} are not of {keys}")
+
+        def write(connection: Connection) -> None:
+            stale = delete(table)
+            connection.execute(stale.where(column.in_(values)) if column is not None and values is not None else stale)
+            copy_rows(connection, table, obj.columns, obj.iter_rows())
+
+        in_transaction(self.postgres.engine, write)
+        count = "dagster/partition_row_count" if keys is not None else "dagster/row_count"
+        context.add_output_metadata(
+            {
+                count: MetadataValue.int(obj.height),
+                "dagster/column_schema": table_schema(table),
+                "dagster/table_name": table.name,
+            }
+        )
+
+    def load_input(self, context: InputContext) -> pl.DataFrame:
+        """The upstream partition's rows, in primary-key order: only the columns the input asks for."""
+        upstream = context.upstream_output
+        definition_metadata = upstream.definition_metadata if upstream is not None else {}
+        table = _table(context.asset_key.path[-1])
+        wanted: Iterable[str] = (context.definition_metadata or {}).get("columns") or table.columns.keys()
+        chosen = [_column(table, name) for name in wanted]
+        query = select(*map(_readable, chosen)).order_by(*table.primary_key)
+        column = _partition_column(table, definition_metadata)
+        if column is not None and context.has_asset_partitions:
+            query = query.where(column.in_(_typed(column, context.asset_partition_keys)))
+        schema = {each.name: polars_type(each) for each in chosen}
+        with self.postgres.engine.connect() as connection:
+            result = connection.execution_options(stream_results=True, max_row_buffer=READ_BATCH_ROWS).execute(query)
+            batches = [
+                pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+                for rows in result.partitions(READ_BATCH_ROWS)
+            ]
+        return pl.concat(batches) if batches else pl.DataFrame(schema=schema)
+
+
+class ParquetIOManager(ConfigurableIOManager):
+    """Writes a frame as one Parquet object per partition, `asset/key/column=partition/part.parquet`."""
+
+    storage: ResourceDependency[ObjectStorage]
+
+    def handle_output(self, context: OutputContext, obj: pl.DataFrame | pl.LazyFrame) -> None:
+        """Write the object whole: a reader sees the old one or the new one."""
+        frame = obj.lazy().collect()
+        key = _object_key(context, context.definition_metadata)
+        if context.has_asset_partitions:
+            frame = frame.drop(_partition_name(context.definition_metadata), strict=False)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "part.parquet"
+            frame.write_parquet(path, compression="zstd", statistics=True)
+            self.storage.store.put_file(key, path)
+            size = path.stat().st_size
+        count = "dagster/partition_row_count" if context.has_asset_partitions else "dagster/row_count"
+        context.add_output_metadata(
+            {
+                count: MetadataValue.int(frame.height),
+                "dagster/uri": self.storage.store.url_of(key),
+                "size_bytes": MetadataValue.int(size),
+                "dagster/column_schema": TableSchema(
+                    columns=[TableColumn(name, str(kind)) for name, kind in frame.schema.items()]
+                ),
+            }
+        )
+
+    def load_input(self, context: InputContext) -> pl.LazyFrame:
+        """A lazy scan of the upstream partition, so that only what is used is read.
+
+        Raises ObjectMissingError naming the object that is not there.
+        """
+        upstream = context.upstream_output
+        key = _object_key(context, upstream.definition_metadata if upstream is not None else {})
+        store = self.storage.store
+        if not store.exists(key):
+            raise ObjectMissingError(
+                f"{store.url_of(key)} is missing: materialize {context.asset_key.to_user_string()}"
+            )
+        frame = pl.scan_parquet(
+            store.url_of(key),
+            storage_options=store.polars_options if isinstance(store, S3Store) else None,
+            hive_partitioning=True,
+        )
+        wanted = (context.definition_metadata or {}).get("columns")
+        return frame.select(wanted) if wanted else frame
+
+
+_POLARS_TYPES: dict[type, Any] = {
+    str: pl.String,
+    int: pl.Int64,
+    float: pl.Float64,
+    bool: pl.Boolean,
+    date: pl.Date,
+    datetime: pl.Datetime("us", "UTC"),
+    dict: pl.String,
+}
+
+
+def polars_type(column: Column[Any]) -> Any:
+    """The polars type that holds a column; jsonb is text."""
+    return _POLARS_TYPES[column.type.python_type]
+
+
+def _readable(column: Column[Any]) -> ColumnElement[Any]:
+    return column.cast(Text).label(column.name) if isinstance(column.type, JSONB) else column
+
+
+def _table(name: str) -> Table:
+    if name not in tables.tables:
+        raise ValueError(f"no table named {name!r} is declared")
+    return tables.tables[name]
+
+
+def _column(table: Table, name: str) -> Column[Any]:
+    if name not in table.columns:
+        raise ValueError(f"table {table.name} has no column {name!r}")
+    return table.columns[name]
+
+
+def _partition_name(definition_metadata: Any) -> str:
+    name = (definition_metadata or {}).get("partition_expr")
+    if not name:
+        raise ValueError("a partitioned asset names its partition column in the metadata partition_expr")
+    return str(name)
+
+
+def _partition_column(table: Table, definition_metadata: Any) -> Column[Any] | None:
+    name = (definition_metadata or {}).get("partition_expr")
+    return _column(table, str(name)) if name else None
+
+
+def _typed(column: Column[Any], keys: Iterable[str]) -> list[Any]:
+    return [date.fromisoformat(key) if column.type.python_type is date else key for key in keys]
+
+
+def _check_columns(table: Table, names: Iterable[str]) -> None:
+    given = set(names)
+    unknown = sorted(given - set(table.columns.keys()))
+    needed = {c.name for c in table.columns if not c.nullable and c.server_default is None and c.identity is None}
+    lacking = sorted(needed - given)
+    if unknown or lacking:
+        raise ValueError(f"table {table.name}: unknown columns {unknown}, missing columns {lacking}")
+
+
+def _object_key(context: InputContext | OutputContext, definition_metadata: Any) -> str:
+    parts = list(context.asset_key.path)
+    if context.has_asset_partitions:
+        parts.append(f"{_partition_name(definition_metadata)}={context.asset_partition_key}")
+    return "/".join([*parts, "part.parquet"])

@@ -1,0 +1,191 @@
+"""The ledger: what was tried, what is owed, what was refused.
+
+Written in transactions of its own, so that it survives the rollback of what it reports on. Status,
+metrics and alerts are reads of its tables.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.postgres import in_transaction
+from fotmate_assets.core.tables import ingestion_failures, ingestion_jobs, quarantine
+
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is being attempted: one asset's work for one provider on one partition."""
+
+    source: str
+    job: str
+    partition_key: str
+    run_id: str | None = None
+
+
+@dataclass
+class Attempt:
+    """An attempt in progress; fill in what it came to."""
+
+    verdict: Verdict = Verdict.OK
+    rows: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One row of what is owed."""
+
+    failure_id: int
+    source: str
+    job: str
+    partition_key: str
+    document: str
+    verdict: Verdict
+    reason: str
+    status: str
+    attempts: int
+    max_attempts: int
+    next_retry_at: datetime | None
+    last_failed_at: datetime
+    field: str | None = field(default=None)
+    raw_sha256: str | None = None
+
+
+def retry_wait(attempts: int) -> timedelta:
+    """Wait after that many failed attempts: 1, 2, 4, 8, 16 minutes, at most 30."""
+    return min(LONGEST_RETRY, FIRST_RETRY * (1 << (attempts - 1)))
+
+
+class Ledger:
+    """Writes and reads the ledger."""
+
+    def __init__(self, engine: Engine, max_attempts: int = 5) -> None:
+        self._engine = engine
+        self._max_attempts = max_attempts
+
+    @contextmanager
+    def attempt(self, job: Job) -> Iterator[Attempt]:
+        """Record one attempt, however it ends; a SourceError gives the verdict and is raised on."""
+        attempt = Attempt()
+        started = time.monotonic()
+        try:
+            yield attempt
+        except SourceError as error:
+            attempt.verdict, attempt.message = error.verdict, str(error)
+            raise
+        except Exception as error:
+            attempt.verdict, attempt.message = Verdict.TRANSPORT, f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            values = {
+                "source": job.source,
+                "job": job.job,
+                "partition_key": job.partition_key,
+                "document": "",
+                "verdict": attempt.verdict,
+                "rows": attempt.rows,
+                "duration_s": time.monotonic() - started,
+                "message": attempt.message,
+                "run_id": job.run_id,
+                "trace_id": job.run_id,
+            }
+            in_transaction(self._engine, lambda connection: connection.execute(insert(ingestion_jobs).values(values)))
+
+    def owe(self, job: Job, error: SourceError, raw_sha256: str | None = None) -> None:
+        """Record that `error` left something undone; a repeat counts as a further attempt.
+
+        A refused document (`raw_sha256` of its kept bytes) goes to quarantine as well. What asking
+        again cannot mend (auth, blocked, malformed) gets no retry time of its own.
+        """
+        in_transaction(self._engine, lambda connection: self._owe(connection, job, error, raw_sha256))
+
+    def _owe(self, connection: Connection, job: Job, error: SourceError, raw_sha256: str | None) -> None:
+        key = _key(job, error.document)
+        table = ingestion_failures.c
+        before = connection.scalar(select(table.attempts).where(*_owed(job), table.document == error.document))
+        attempts = 1 + (before or 0)
+        exhausted = attempts >= self._max_attempts
+        values: dict[str, Any] = {
+            "verdict": error.verdict,
+            "field": error.field,
+            "reason": error.reason,
+            "status": "exhausted" if exhausted else "pending",
+            "attempts": attempts,
+            "max_attempts": self._max_attempts,
+            "next_retry_at": None if exhausted or error.verdict.is_permanent else func.now() + retry_wait(attempts),
+            "raw_sha256": raw_sha256,
+            "run_id": job.run_id,
+            "last_failed_at": func.now(),
+        }
+        connection.execute(
+            pg_insert(ingestion_failures)
+            .values(**key, **values)
+            .on_conflict_do_update(index_elements=list(key), index_where=table.status != "resolved", set_=values)
+        )
+        if raw_sha256 is not None and error.content is not None:
+            connection.execute(
+                pg_insert(quarantine)
+                .values(
+                    source=job.source,
+                    document=error.document,
+                    partition_key=job.partition_key,
+                    sha256=raw_sha256,
+                    size_bytes=len(error.content),
+                    field=error.field,
+                    reason=error.reason,
+                )
+                .on_conflict_do_nothing()
+            )
+
+    def settle(self, job: Job, documents: Iterable[str]) -> int:
+        """Mark what was owed on these documents as resolved; return how many rows that were."""
+        names = list(documents)
+        if not names:
+            return 0
+        statement = (
+            update(ingestion_failures)
+            .where(*_owed(job), ingestion_failures.c.document.in_(names))
+            .values(status="resolved", resolved_at=func.now(), next_retry_at=None)
+        )
+        return in_transaction(self._engine, lambda connection: connection.execute(statement).rowcount)
+
+    def failures(self, statuses: Sequence[str] | None = None, **where: str) -> list[Failure]:
+        """What is owed (or was), newest last; `where` narrows by source, job or partition_key."""
+        table = ingestion_failures.c
+        columns = [table[name] for name in Failure.__dataclass_fields__]
+        statement = select(*columns).order_by(table.failure_id)
+        statement = statement.where(
+            table.status.in_(statuses) if statuses is not None else table.status != "resolved",
+            *(table[name] == value for name, value in where.items()),
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(statement).mappings().all()
+        return [Failure(**{**row, "verdict": Verdict(row["verdict"])}) for row in rows]
+
+
+def _key(job: Job, document: str) -> dict[str, str]:
+    return {"source": job.source, "job": job.job, "partition_key": job.partition_key, "document": document}
+
+
+def _owed(job: Job) -> list[Any]:
+    table = ingestion_failures.c
+    return [
+        and_(
+            table.source == job.source,
+            table.job == job.job,
+            table.partition_key == job.partition_key,
+            table.status != "resolved",
+        )
+    ]

@@ -1,0 +1,259 @@
+"""Objects under a URL: an S3 bucket or a local folder behind one small interface.
+
+A writer never leaves half an object: S3 shows an object once its upload is complete, and local files
+are written beside their name, synced, and renamed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class ObjectMissingError(FileNotFoundError):
+    """The object that was asked for is not there; the message is its URL."""
+
+
+class ObjectStore(Protocol):
+    """Objects by key, below one URL. Keys are relative paths with `/`; `..` is refused."""
+
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object whole, replacing any of that key."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Upload a local file as an object, replacing any of that key."""
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises ObjectMissingError naming its URL."""
+
+    def exists(self, key: str) -> bool:
+        """True when the object is there."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; no error where there is none."""
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """Every key that starts with `prefix`, sorted."""
+
+    def url_of(self, key: str) -> str:
+        """The full URL of an object."""
+
+    @property
+    def polars_options(self) -> dict[str, str]:
+        """`storage_options` with which polars reads the URLs of this store."""
+
+
+def open_store(url: str, endpoint_url: str | None = None) -> ObjectStore:
+    """The store at `s3://bucket/prefix` or `file:///folder`. Raises ValueError for another scheme."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3" and parts.netloc:
+        return S3Store(url.rstrip("/"), endpoint_url)
+    if parts.scheme == "file" and not parts.netloc and parts.path:
+        return LocalStore(url.rstrip("/"))
+    raise ValueError(f"{url!r} is neither s3://bucket/prefix nor file:///folder")
+
+
+def checked_key(key: str) -> str:
+    """Return `key`, or raise ValueError when it could leave the store or is not a plain path."""
+    if not key or key.startswith("/") or "\\" in key or any(part in ("", ".", "..") for part in key.split("/")):
+        raise ValueError(f"{key!r} is not a plain relative object key")
+    return key
+
+
+@dataclass(frozen=True)
+class LocalStore:
+    """Objects as files of a folder."""
+
+    url: str
+
+    @property
+    def _root(self) -> Path:
+        return Path(urlsplit(self.url).path)
+
+    @property
+    def polars_options(self) -> dict[str, str]:
+        """None needed."""
+        return {}
+
+    def put(self, key: str, content: bytes) -> None:
+        """See ObjectStore."""
+        target = self._root / checked_key(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, part = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(part).replace(target)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+
+    def put_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        self.put(key, path.read_bytes())
+
+    def get(self, key: str) -> bytes:
+        """See ObjectStore."""
+        try:
+            return (self._root / checked_key(key)).read_bytes()
+        except FileNotFoundError:
+            raise ObjectMissingError(self.url_of(key)) from None
+
+    def exists(self, key: str) -> bool:
+        """See ObjectStore."""
+        return (self._root / checked_key(key)).is_file()
+
+    def delete(self, key: str) -> None:
+        """See ObjectStore."""
+        (self._root / checked_key(key)).unlink(missing_ok=True)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """See ObjectStore."""
+        found = (
+            path.relative_to(self._root).as_posix()
+            for path in self._root.rglob("*")
+            if path.is_file() and not path.name.startswith(".part-")
+        )
+        yield from sorted(key for key in found if key.startswith(prefix))
+
+    def url_of(self, key: str) -> str:
+        """See ObjectStore."""
+        return f"{self.url}/{checked_key(key)}"
+
+
+@dataclass(frozen=True)
+class S3Store:
+    """Objects of an S3 bucket below a prefix. Keys and region come from the AWS_* environment."""
+
+    url: str
+    endpoint_url: str | None = None
+
+    @property
+    def bucket(self) -> str:
+        """Name of the bucket."""
+        return urlsplit(self.url).netloc
+
+    @cached_property
+    def client(self) -> S3Client:
+        """A boto3 client: five tries with backoff, bounded waits."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            config=Config(
+                retries={"mode": "standard", "max_attempts": 5},
+                connect_timeout=5,
+                read_timeout=30,
+                max_pool_connections=16,
+                s3={"addressing_style": "path"} if self.endpoint_url else {},
+            ),
+        )
+
+    @property
+    def polars_options(self) -> dict[str, str]:
+        """Endpoint, keys and region, from where boto3 has them."""
+        credentials = self.client._request_signer._credentials.get_frozen_credentials()  # type: ignore[attr-defined]
+        options = {
+            "aws_access_key_id": credentials.access_key,
+            "aws_secret_access_key": credentials.secret_key,
+            "aws_region": self.client.meta.region_name,
+        }
+        if credentials.token:
+            options["aws_session_token"] = credentials.token
+        if self.endpoint_url:
+            options["aws_endpoint_url"] = self.endpoint_url
+            options["aws_allow_http"] = str(self.endpoint_url.startswith("http://")).lower()
+        return options
+
+    def ensure_bucket(self) -> bool:
+        """Create the bucket where it is missing; True when it was made."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self.client.head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            self.client.create_bucket(Bucket=self.bucket)
+            return True
+        return False
+
+    def put(self, key: str, content: bytes) -> None:
+        """See ObjectStore."""
+        self.client.put_object(Bucket=self.bucket, Key=self._key(key), Body=content)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        self.client.upload_file(str(path), self.bucket, self._key(key))
+
+    def get(self, key: str) -> bytes:
+        """See ObjectStore."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return self.client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"].read()
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                raise ObjectMissingError(self.url_of(key)) from None
+            raise
+
+    def exists(self, key: str) -> bool:
+        """See ObjectStore."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self.client.head_object(Bucket=self.bucket, Key=self._key(key))
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                return False
+            raise
+        return True
+
+    def delete(self, key: str) -> None:
+        """See ObjectStore."""
+        self.client.delete_object(Bucket=self.bucket, Key=self._key(key))
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """See ObjectStore."""
+        base = urlsplit(self.url).path.strip("/")
+        skip = len(base) + 1 if base else 0
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=f"{base}/{prefix}" if base else prefix
+        )
+        for page in pages:
+            for item in page.get("Contents", ()):
+                yield item["Key"][skip:]
+
+    def url_of(self, key: str) -> str:
+        """See ObjectStore."""
+        return f"{self.url}/{checked_key(key)}"
+
+    def _key(self, key: str) -> str:
+        base = urlsplit(self.url).path.strip("/")
+        return f"{base}/{checked_key(key)}" if base else checked_key(key)
+
+
+def is_storage_trouble(error: BaseException) -> bool:
+    """True when the bucket could not be reached or failed on its side: the same call may succeed later."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if isinstance(error, ClientError):
+        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500
+    return isinstance(error, BotoCoreError)

@@ -1,0 +1,118 @@
+"""The tables every wing shares: the ledger of what was tried, what is owed and what was refused.
+
+The one declaration of each table. Alembic, COPY, the IO managers, the column schemas shown in Dagster
+and the data dictionary all read these; every column says what it is in `comment`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+
+from fotmate_assets.core.model import Verdict
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+TIMESTAMPTZ = DateTime(timezone=True)
+
+
+def one_of(column: str, values: type[Verdict] | tuple[str, ...]) -> str:
+    """The SQL of a check that `column` holds one of `values`."""
+    return f"{column} in ({', '.join(repr(str(value)) for value in values)})"
+
+
+FAILURE_STATUSES = ("pending", "retrying", "resolved", "exhausted")
+
+ingestion_jobs = Table(
+    "ingestion_jobs",
+    metadata,
+    Column("job_id", BigInteger, Identity(always=True), primary_key=True, comment="Running number."),
+    Column("source", Text, nullable=False, comment="Provider: statsbomb, metrica, openfootball, fbref ..."),
+    Column("job", Text, nullable=False, comment="What was attempted: the asset, `football/statsbomb_raw`."),
+    Column("partition_key", Text, nullable=False, comment="Partition of the asset; empty where it has none."),
+    Column("document", Text, nullable=False, comment="The one document or match; empty for the partition as a whole."),
+    Column("verdict", Text, nullable=False, comment="How it ended; see the verdicts in the architecture page."),
+    Column("rows", BigInteger, nullable=False, server_default="0", comment="Rows written (documents for raw assets)."),
+    Column("duration_s", Float, nullable=False, comment="Wall-clock seconds."),
+    Column("message", Text, nullable=False, server_default="", comment="What happened, for a reader."),
+    Column("run_id", Text, comment="Dagster run."),
+    Column("trace_id", Text, comment="Ties log lines to this row; the run id where there is one."),
+    Column("finished_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When it ended."),
+    CheckConstraint(one_of("verdict", Verdict), name="verdict"),
+    Index(None, "source", "job", "partition_key", "finished_at"),
+    Index(None, "finished_at"),
+    comment="One row per attempt to fetch or load something.",
+)
+
+ingestion_failures = Table(
+    "ingestion_failures",
+    metadata,
+    Column("failure_id", BigInteger, Identity(always=True), primary_key=True, comment="The ID of `fotmate failures`."),
+    Column("source", Text, nullable=False, comment="Provider."),
+    Column("job", Text, nullable=False, comment="The asset that owes it."),
+    Column("partition_key", Text, nullable=False, comment="Partition of the asset; empty where it has none."),
+    Column("document", Text, nullable=False, comment="The document or match that failed."),
+    Column("verdict", Text, nullable=False, comment="Verdict of the last attempt."),
+    Column("field", Text, comment="The field at fault, where one is."),
+    Column("reason", Text, nullable=False, comment="What is wrong, for a reader."),
+    Column("status", Text, nullable=False, comment="pending, retrying, resolved or exhausted."),
+    Column("attempts", Integer, nullable=False, server_default="1", comment="Attempts so far."),
+    Column("max_attempts", Integer, nullable=False, comment="Attempts after which it is exhausted."),
+    Column("next_retry_at", TIMESTAMPTZ, comment="When the next attempt is due; null: not by itself."),
+    Column("raw_sha256", Text, comment="The kept bytes, in the raw zone."),
+    Column("run_id", Text, comment="Dagster run of the last attempt."),
+    Column("first_failed_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="First failure."),
+    Column("last_failed_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="Last failure."),
+    Column("resolved_at", TIMESTAMPTZ, comment="When a later attempt succeeded."),
+    CheckConstraint(one_of("verdict", Verdict), name="verdict"),
+    CheckConstraint(one_of("status", FAILURE_STATUSES), name="status"),
+    CheckConstraint("(status = 'resolved') = (resolved_at is not null)", name="resolved_at"),
+    Index(
+        "uq_ingestion_failures_owed",
+        "source",
+        "job",
+        "partition_key",
+        "document",
+        unique=True,
+        postgresql_where=text("status <> 'resolved'"),
+    ),
+    Index("ix_ingestion_failures_due", "next_retry_at", postgresql_where=text("status = 'pending'")),
+    comment="One row per thing owed: what failed, why, and when it is tried again.",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", BigInteger, Identity(always=True), primary_key=True, comment="Running number."),
+    Column("source", Text, nullable=False, comment="Provider."),
+    Column("document", Text, nullable=False, comment="Name of the document inside its source."),
+    Column("partition_key", Text, nullable=False, comment="Partition it was meant for; empty where unknown."),
+    Column("sha256", Text, nullable=False, comment="Hash of the bytes; they are kept in the raw zone."),
+    Column("size_bytes", BigInteger, nullable=False, comment="Length of the document."),
+    Column("field", Text, comment="The field at fault, where one is."),
+    Column("reason", Text, nullable=False, comment="Why it was refused."),
+    Column("quarantined_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When."),
+    Index(None, "source", "document", "sha256", unique=True),
+    comment="Documents that were refused. Nothing is thrown away: the bytes stay in the raw zone.",
+)

@@ -1,0 +1,1 @@
+"""Generators of synthetic provider files: same shapes as the real ones, no real data."""

@@ -1,0 +1,1 @@
+"""The football wing: StatsBomb, Metrica, FBref and openfootball into one set of tables."""

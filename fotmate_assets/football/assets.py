@@ -1,0 +1,282 @@
+"""The football assets: thin op bodies over `ingest`, with what people look at as metadata."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+from dagster import (
+    AssetExecutionContext,
+    AssetIn,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    Config,
+    DataVersion,
+    MaterializeResult,
+    MetadataValue,
+    TableColumn,
+    TableRecord,
+    TableSchema,
+    asset,
+    multi_asset,
+)
+from sqlalchemy import Connection
+
+from fotmate_assets.core.failures import (
+    INFRASTRUCTURE_RETRIES,
+    failure_list,
+    infrastructure_retried,
+    permanent_failure,
+)
+from fotmate_assets.core.io_managers import table_schema
+from fotmate_assets.core.resources import ObjectStorage, Postgres
+from fotmate_assets.core.tables import metadata as tables
+from fotmate_assets.football import partitions, pictures, queries
+from fotmate_assets.football.ingest import SeasonLoad, fetch_catalogue, fetch_season, load_season
+from fotmate_assets.football.load import put_season
+from fotmate_assets.football.resources import PROVIDERS, FootballProviders
+
+GROUP = "football"
+OWNERS = ["team:football-data"]
+TAGS = {"domain": "football"}
+CODE_VERSION = "1"
+
+CATALOGUE = AssetKey(["football", "season_catalogue"])
+
+SEASON_TABLES = {
+    "teams": "Clubs and national sides of the season's matches.",
+    "players": "Players of the season's squads.",
+    "matches": "Matches with scores, the shoot-out apart.",
+    "lineups": "Match-day squads with positions, minutes in them and cards.",
+    "match_events": "Every event, in metres, in the provider's order.",
+    "match_player_stats": "What each player did in each match.",
+    "id_mappings": "Provider ids to internal ids, with provenance.",
+}
+
+SCORER_COLUMNS = ("player", "team", "matches", "goals", "xg", "assists")
+
+
+class SeasonConfig(Config):
+    """What of the season to work on; nothing set means all of it."""
+
+    provider: str | None = None
+    """Only this provider."""
+    match_id: str | None = None
+    """Only the match with this provider id."""
+
+
+@asset(
+    key=CATALOGUE,
+    group_name=GROUP,
+    owners=OWNERS,
+    tags=TAGS,
+    kinds={"postgres", "python"},
+    code_version=CODE_VERSION,
+    metadata={"dagster/column_schema": table_schema(tables.tables["seasons"]), "dagster/table_name": "seasons"},
+)
+def season_catalogue(
+    context: AssetExecutionContext, postgres: Postgres, raw: ObjectStorage, providers: FootballProviders
+) -> MaterializeResult[None]:
+    """Every season the configured providers offer; registers the `season` partitions."""
+    offered: dict[str, list[str]] = {}
+    failures = []
+    with infrastructure_retried():
+        for provider in providers.enabled():
+            seasons, report = fetch_catalogue(provider, raw.raw_zone, postgres.ledger, context.run_id)
+            failures += report.failures
+            for each in seasons:
+                put_season(postgres.engine, each.season, provider.name, each.ids)
+                offered.setdefault(each.season.key, []).append(provider.name)
+    if failures and not offered:
+        raise permanent_failure(context, failures)
+    context.instance.add_dynamic_partitions(str(partitions.season.name), sorted(offered))
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": len(offered),
+            "failures": MetadataValue.md(failure_list(failures)),
+            "seasons": MetadataValue.table(
+                [TableRecord({"season": key, "providers": ", ".join(offered[key])}) for key in sorted(offered)]
+            ),
+        }
+    )
+
+
+def _raw_asset(name: str) -> AssetsDefinition:
+    @asset(
+        key=["football", f"{name}_raw"],
+        deps=[CATALOGUE],
+        partitions_def=partitions.season,
+        group_name=GROUP,
+        owners=OWNERS,
+        tags=TAGS | {"provider": name},
+        kinds={"s3", name},
+        code_version=CODE_VERSION,
+        description=f"The season's documents of {name}, as fetched, in the raw zone; only what changed is fetched.",
+    )
+    def raw_documents(
+        context: AssetExecutionContext,
+        config: SeasonConfig,
+        postgres: Postgres,
+        raw: ObjectStorage,
+        providers: FootballProviders,
+    ) -> MaterializeResult[None]:
+        key = context.partition_key
+        provider = providers.provider(name)
+        with postgres.engine.connect() as connection:
+            ids = queries.season_provider_ids(connection, key).get(name)
+        if provider is None or ids is None:
+            why = "has no source configured" if provider is None else f"does not offer {key}"
+            context.log.info(f"{name} {why}: nothing to fetch")
+            return MaterializeResult(metadata={"verdict": "empty_expected", "why": f"{name} {why}"})
+        with infrastructure_retried():
+            report = fetch_season(
+                provider, key, ids, raw.raw_zone, postgres.ledger, match_id=config.match_id, run_id=context.run_id
+            )
+        for failure in report.failures:
+            context.log.error(str(failure))
+        if report.failures and not (report.changed or report.unchanged):
+            raise permanent_failure(context, report.failures)
+        return MaterializeResult(
+            metadata={
+                "dagster/partition_row_count": len(report.changed) + len(report.unchanged),
+                "documents_changed": len(report.changed),
+                "documents_unchanged": len(report.unchanged),
+                "documents_absent": MetadataValue.md(failure_list(report.absent)),
+                "failures": MetadataValue.md(failure_list(report.failures)),
+            }
+        )
+
+    return raw_documents
+
+
+RAW_ASSETS = [_raw_asset(name) for name in PROVIDERS]
+
+
+@multi_asset(
+    name="football_season",
+    specs=[
+        AssetSpec(
+            key=["football", name],
+            deps=[AssetKey(["football", f"{provider}_raw"]) for provider in PROVIDERS],
+            partitions_def=partitions.season,
+            group_name=GROUP,
+            owners=OWNERS,
+            tags=TAGS,
+            kinds={"postgres"},
+            code_version=CODE_VERSION,
+            description=description,
+            metadata={
+                "partition_expr": "season_key",
+                "dagster/column_schema": table_schema(tables.tables[name]),
+                "dagster/table_name": name,
+            },
+        )
+        for name, description in SEASON_TABLES.items()
+    ],
+    partitions_def=partitions.season,
+)
+def season_tables(
+    context: AssetExecutionContext,
+    config: SeasonConfig,
+    postgres: Postgres,
+    raw: ObjectStorage,
+    providers: FootballProviders,
+) -> Iterator[MaterializeResult[None]]:
+    """One transaction per match, from the raw zone. A match that fails is owed, and the others are loaded."""
+    key = context.partition_key
+    outcome = SeasonLoad()
+    with infrastructure_retried():
+        with postgres.engine.connect() as connection:
+            offered = queries.season_provider_ids(connection, key)
+        for provider in providers.enabled():
+            if provider.name not in offered or config.provider not in (None, provider.name):
+                continue
+            loaded = load_season(
+                provider,
+                key,
+                offered[provider.name],
+                raw.raw_zone,
+                postgres.engine,
+                postgres.ledger,
+                match_id=config.match_id,
+                run_id=context.run_id,
+                on_match=lambda match, what: context.log.info(f"{match.label}: {what}"),
+            )
+            outcome.add(loaded)
+    for failure in outcome.failures:
+        context.log.error(str(failure))
+    common: dict[str, Any] = {
+        "matches_loaded": len(outcome.loaded),
+        "matches_unchanged": outcome.unchanged,
+        "matches_waiting": MetadataValue.md("\n".join(f"- {label}" for label in outcome.waiting)),
+        "matches_vanished": MetadataValue.md("\n".join(f"- {match}" for match in outcome.vanished)),
+        "failures": MetadataValue.md(failure_list(outcome.failures)),
+    }
+    with postgres.engine.connect() as connection:
+        version = DataVersion(queries.season_revision(connection, key))
+        counts = queries.season_row_counts(connection, key)
+        looks = _looks(connection, key)
+    for name in SEASON_TABLES:
+        yield MaterializeResult(
+            asset_key=["football", name],
+            data_version=version,
+            metadata={"dagster/partition_row_count": counts[name], **common, **looks.get(name, {})},
+        )
+
+
+def _looks(connection: Connection, key: str) -> dict[str, dict[str, Any]]:
+    """What people look at: the last match as shot map and xG race, the top scorers as a table."""
+    scorers = queries.player_stats_by_season(connection, key, limit=10)
+    looks: dict[str, dict[str, Any]] = {
+        "match_player_stats": {
+            "top_scorers": MetadataValue.table(
+                [
+                    TableRecord(
+                        {
+                            "player": row.player,
+                            "team": ", ".join(row.teams),
+                            "matches": row.matches,
+                            "goals": row.goals,
+                            "xg": None if row.xg is None else round(row.xg, 2),
+                            "assists": row.assists,
+                        }
+                    )
+                    for row in scorers
+                ],
+                schema=TableSchema(
+                    columns=[TableColumn(name) for name in ("player", "team", "matches", "goals", "xg", "assists")]
+                ),
+            )
+        }
+    }
+    match_id = queries.latest_match(connection, key)
+    detail = queries.match_detail(connection, match_id) if match_id else None
+    if detail is not None:
+        looks["match_events"] = {
+            "shot_map": MetadataValue.md(pictures.as_markdown(pictures.shot_map(detail), "shot map")),
+            "xg_race": MetadataValue.md(pictures.as_markdown(pictures.xg_race(detail), "xG race")),
+        }
+    return looks
+
+
+@asset(
+    key=["football", "events_lake"],
+    ins={
+        "match_events": AssetIn(key=["football", "match_events"], input_manager_key="postgres_io"),
+    },
+    io_manager_key="parquet_io",
+    partitions_def=partitions.season,
+    group_name=GROUP,
+    owners=OWNERS,
+    tags=TAGS,
+    kinds={"s3", "parquet", "polars"},
+    code_version=CODE_VERSION,
+    retry_policy=INFRASTRUCTURE_RETRIES,
+    metadata={"partition_expr": "season_key"},
+)
+def events_lake(match_events: pl.DataFrame) -> pl.DataFrame:
+    """The season's events as Parquet, one object per season, in match and event order."""
+    return match_events
+
+
+ASSETS = [season_catalogue, *RAW_ASSETS, season_tables, events_lake]

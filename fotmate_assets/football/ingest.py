@@ -1,0 +1,179 @@
+"""A season's work in plain functions: fetch its documents, load its matches. No Dagster.
+
+Both end in a report in which every document or match stands exactly once, and leave what is owed in
+the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, IntegrityError
+
+from fotmate_assets.core.ledger import Job, Ledger
+from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.raw_zone import RawZone
+from fotmate_assets.core.sync import SyncReport
+from fotmate_assets.football.load import LoadedMatch, load_match, open_partition, stored_revisions
+from fotmate_assets.football.model import MatchAggregate
+from fotmate_assets.football.sources.provider import PlannedMatch, Provider, ProviderSeason
+
+MATCHES_JOB = "football/matches"
+
+
+def raw_job(provider: str) -> str:
+    """The ledger's name of a provider's raw asset."""
+    return f"football/{provider}_raw"
+
+
+def fetch_catalogue(
+    provider: Provider, zone: RawZone, ledger: Ledger, run_id: str | None = None
+) -> tuple[list[ProviderSeason], SyncReport]:
+    """The provider's seasons. A provider that cannot be read is owed, and offers none."""
+    job = Job(provider.name, "football/season_catalogue", "", run_id)
+    manifest = zone.manifest(provider.name, "")
+    with ledger.attempt(job) as attempt:
+        try:
+            seasons, report = provider.catalogue(zone, manifest)
+        except SourceError as error:
+            seasons, report = [], SyncReport(failures=[error])
+        attempt.rows = len(seasons)
+        _close(attempt, report.failures, f"{len(seasons)} seasons")
+    _record(job, report.failures, zone, ledger)
+    ledger.settle(job, {*report.changed, *report.unchanged} - {failure.document for failure in report.failures})
+    return seasons, report
+
+
+def fetch_season(
+    provider: Provider,
+    season_key: str,
+    ids: dict[str, Any],
+    zone: RawZone,
+    ledger: Ledger,
+    *,
+    match_id: str | None = None,
+    run_id: str | None = None,
+) -> SyncReport:
+    """Bring the raw documents of a season, or of one match of it, up to date."""
+    job = Job(provider.name, raw_job(provider.name), season_key, run_id)
+    manifest = zone.manifest(provider.name, season_key)
+    with ledger.attempt(job) as attempt:
+        report = provider.sync(ids, zone, manifest, match_id)
+        attempt.rows = len(report.changed)
+        _close(attempt, report.failures, f"{len(report.changed)} documents changed, {len(report.unchanged)} did not")
+    _record(job, report.failures, zone, ledger)
+    ledger.settle(job, {*report.changed, *report.unchanged} - {failure.document for failure in report.failures})
+    return report
+
+
+@dataclass
+class SeasonLoad:
+    """How the load of one provider's season went. Every match is in exactly one of the lists."""
+
+    loaded: list[LoadedMatch] = field(default_factory=list)
+    unchanged: int = 0
+    waiting: list[str] = field(default_factory=list)
+    """Listed matches whose documents were never fetched."""
+    failures: list[SourceError] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    """Provider ids of stored matches that the season no longer lists: kept, and reported."""
+
+    @property
+    def rows(self) -> int:
+        """Rows written."""
+        return sum(1 + match.events + match.lineups + match.stats for match in self.loaded)
+
+    def add(self, other: SeasonLoad) -> None:
+        """Take in the outcome of another provider of the same season."""
+        self.loaded += other.loaded
+        self.unchanged += other.unchanged
+        self.waiting += other.waiting
+        self.failures += other.failures
+        self.vanished += other.vanished
+
+
+def load_season(
+    provider: Provider,
+    season_key: str,
+    ids: dict[str, Any],
+    zone: RawZone,
+    engine: Engine,
+    ledger: Ledger,
+    *,
+    match_id: str | None = None,
+    run_id: str | None = None,
+    on_match: Callable[[PlannedMatch, str], None] = lambda _match, _outcome: None,
+) -> SeasonLoad:
+    """Load the matches of a season from the raw zone, each in its own transaction.
+
+    A match that cannot be used is quarantined and recorded as owed, and the others go on. While one match is
+    written, the next is parsed; never more than two are in memory. A database that stays away raises.
+    """
+    job = Job(provider.name, MATCHES_JOB, season_key, run_id)
+    outcome = SeasonLoad()
+    with ledger.attempt(job) as attempt:
+        plan = provider.plan(season_key, ids, zone, zone.manifest(provider.name, season_key))
+        stored = stored_revisions(engine, season_key, provider.name)
+        outcome.waiting = plan.waiting
+        outcome.failures += plan.failures
+        if not plan.failures and not plan.waiting:
+            outcome.vanished = sorted(stored.keys() - {planned.provider_match_id for planned in plan.matches})
+        chosen = [planned for planned in plan.matches if match_id in (None, planned.provider_match_id)]
+        changed = [planned for planned in chosen if stored.get(planned.provider_match_id) != planned.revision]
+        outcome.unchanged = len(chosen) - len(changed)
+        if changed:
+            open_partition(engine, season_key)
+        for planned, built in _built_ahead(changed):
+            try:
+                loaded = load_match(engine, built.result(), planned.revision, planned.documents[-1])
+            except SourceError as error:
+                outcome.failures.append(error)
+                on_match(planned, str(error))
+                continue
+            except (IntegrityError, DataError) as error:
+                reason = f"{planned.label}: the database refuses it: {error.orig}"
+                failure = SourceError(Verdict.MALFORMED, provider.name, planned.documents[-1], reason)
+                outcome.failures.append(failure)
+                on_match(planned, str(failure))
+                continue
+            if loaded is None:
+                outcome.unchanged += 1
+                on_match(planned, "unchanged")
+            else:
+                outcome.loaded.append(loaded)
+                on_match(planned, f"{loaded.events} events")
+        attempt.rows = outcome.rows
+        _close(attempt, outcome.failures, f"{len(outcome.loaded)} matches loaded, {outcome.unchanged} unchanged")
+    _record(job, outcome.failures, zone, ledger)
+    refused = {failure.document for failure in outcome.failures}
+    ledger.settle(job, {name for planned in chosen for name in planned.documents} - refused)
+    return outcome
+
+
+def _built_ahead(planned: Iterable[PlannedMatch]) -> Iterator[tuple[PlannedMatch, Future[MatchAggregate]]]:
+    """Each match with its aggregate, parsed in a thread while the one before it is being written."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead: tuple[PlannedMatch, Future[MatchAggregate]] | None = None
+        for match in planned:
+            submitted = (match, pool.submit(match.build))
+            if ahead is not None:
+                yield ahead
+            ahead = submitted
+        if ahead is not None:
+            yield ahead
+
+
+def _close(attempt: Any, failures: list[SourceError], message: str) -> None:
+    attempt.message = message
+    if failures:
+        attempt.verdict = failures[0].verdict
+        attempt.message += f", {len(failures)} failed: {failures[0]}"
+
+
+def _record(job: Job, failures: Iterable[SourceError], zone: RawZone, ledger: Ledger) -> None:
+    for failure in failures:
+        ledger.owe(job, failure, zone.put(failure.content) if failure.content is not None else None)

@@ -1,0 +1,64 @@
+"""The football providers as a Dagster resource."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dagster import ConfigurableResource
+
+from fotmate_assets.core.documents import DocumentSource, FolderSource, HttpSource
+from fotmate_assets.core.http import HttpClient
+from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.football.sources.fbref.provider import FBref
+from fotmate_assets.football.sources.metrica.provider import Metrica
+from fotmate_assets.football.sources.openfootball.provider import Openfootball
+from fotmate_assets.football.sources.provider import Provider
+from fotmate_assets.football.sources.statsbomb.documents import statsbomb_documents
+from fotmate_assets.football.sources.statsbomb.provider import StatsBomb
+
+PROVIDERS = ("statsbomb", "metrica", "fbref", "openfootball")
+
+
+class FootballProviders(ConfigurableResource["FootballProviders"]):
+    """Where each provider's documents come from; a provider without a source is off."""
+
+    statsbomb_source: str
+    metrica_source: str | None = None
+    openfootball_source: str | None = None
+    fbref_source: str | None = None
+    timeout_s: float = 30.0
+    requests_per_s: float = 10.0
+    attempts: int = 5
+
+    def provider(self, name: str) -> Provider | None:
+        """The provider `name`, or None where it is off. Raises KeyError for an unknown one."""
+        if name == "statsbomb":
+            credentials = {
+                key: os.environ[variable]
+                for key, variable in (("user", "SB_USERNAME"), ("passwd", "SB_PASSWORD"))
+                if os.environ.get(variable)
+            }
+            return StatsBomb(statsbomb_documents(self.statsbomb_source, self._client(name), credentials))
+        made: dict[str, tuple[str | None, Callable[[DocumentSource], Provider]]] = {
+            "metrica": (self.metrica_source, Metrica),
+            "openfootball": (self.openfootball_source, Openfootball),
+            "fbref": (self.fbref_source, FBref),
+        }
+        source, provider = made[name]
+        return provider(self._documents(name, source)) if source else None
+
+    def enabled(self) -> list[Provider]:
+        """Every provider that has a source."""
+        return [provider for name in PROVIDERS if (provider := self.provider(name)) is not None]
+
+    def _client(self, name: str) -> HttpClient:
+        return HttpClient(name, timeout_s=self.timeout_s, per_second=self.requests_per_s, attempts=self.attempts)
+
+    def _documents(self, name: str, source: str) -> DocumentSource:
+        if urlsplit(source).scheme in ("http", "https"):
+            return HttpSource(name, source, self._client(name))
+        root = Path(source).expanduser().resolve()
+        if not root.is_dir():
+            raise SourceError(Verdict.TRANSPORT, name, str(root), f"FOTMATE_{name.upper()}_SOURCE is no folder")
+        return FolderSource(name, root)

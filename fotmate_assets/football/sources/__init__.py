@@ -1,0 +1,1 @@
+"""One module per provider: fetch bytes, parse bytes into the domain model."""

@@ -1,0 +1,76 @@
+"""FBref as a provider of the football wing: saved pages only, since FBref refuses robots.
+
+Layout of the folder: `<season key>/match_*.html` for match reports, `<season key>/schedule*.html` for
+schedules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fotmate_assets.core.documents import DocumentSource, FolderSource
+from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.raw_zone import Manifest, RawZone
+from fotmate_assets.core.sync import SyncReport, Wanted, sync
+from fotmate_assets.football.model import SEASON_KEY, Competition, Season
+from fotmate_assets.football.sources.fbref import SOURCE, parse_match, parse_schedule
+from fotmate_assets.football.sources.provider import PlannedMatch, ProviderSeason, SeasonPlan, planned_from, revision_of
+
+PARSER_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class FBref:
+    """Saved FBref pages of a folder."""
+
+    documents: DocumentSource
+    name: str = SOURCE
+
+    def _folder(self) -> FolderSource:
+        if not isinstance(self.documents, FolderSource):
+            reason = "FBref refuses robots: FOTMATE_FBREF_SOURCE must be a folder of saved pages"
+            raise SourceError(Verdict.BLOCKED, SOURCE, "pages", reason)
+        return self.documents
+
+    def catalogue(self, zone: RawZone, manifest: Manifest) -> tuple[list[ProviderSeason], SyncReport]:
+        """See Provider. A subfolder named by a season key is a season."""
+        pages = list(self._folder().names("*/*.html"))
+        keys = sorted({name.partition("/")[0] for name in pages})
+        return [
+            ProviderSeason(_season(key), {"folder": key}) for key in keys if SEASON_KEY.fullmatch(key)
+        ], SyncReport()
+
+    def sync(self, ids: dict[str, Any], zone: RawZone, manifest: Manifest, match_id: str | None = None) -> SyncReport:
+        """See Provider."""
+        folder = self._folder()
+        pages = [name for kind in ("match_", "schedule") for name in folder.names(f"{ids['folder']}/{kind}*.html")]
+        return sync(folder, map(Wanted, pages), zone, manifest)
+
+    def plan(self, season_key: str, ids: dict[str, Any], zone: RawZone, manifest: Manifest) -> SeasonPlan:
+        """See Provider. A match report wins over the schedule's line of the same match."""
+        plan = SeasonPlan()
+        planned: dict[str, PlannedMatch] = {}
+        for name in manifest.names(f"{ids['folder']}/"):
+            document = zone.document(manifest, name)
+            if document is None:
+                continue
+            is_report = name.rpartition("/")[2].startswith("match_")
+            try:
+                found = [parse_match(document, season_key)] if is_report else parse_schedule(document, season_key)
+            except SourceError as error:
+                plan.failures.append(error)
+                continue
+            for aggregate in found:
+                match = aggregate.match
+                if not is_report and match.provider_match_id in planned:
+                    continue
+                revision = revision_of(PARSER_VERSION, [document.sha256 if is_report else repr(match)])
+                planned[match.provider_match_id] = planned_from(aggregate, name, revision)
+        plan.matches = list(planned.values())
+        return plan
+
+
+def _season(key: str) -> Season:
+    slug, name = key.rsplit("_", 1)
+    return Season(key, Competition(slug, slug.replace("-", " ").title()), name.replace("-", "/"))

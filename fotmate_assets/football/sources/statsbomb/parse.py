@@ -1,0 +1,439 @@
+"""StatsBomb documents to the domain model.
+
+One call per match: `parse_match` takes the match's entry of its season file, its events and, where
+published, its lineups, and returns the whole aggregate or raises SourceError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from itertools import pairwise
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from fotmate_assets.core.model import RawDocument
+from fotmate_assets.football.model import (
+    PERIOD_START_MINUTE,
+    Card,
+    Competition,
+    Coordinates,
+    Event,
+    Lineup,
+    Match,
+    MatchAggregate,
+    MatchStatus,
+    Player,
+    Season,
+    Spell,
+    Team,
+    scoreline,
+    season_key,
+    slug,
+)
+from fotmate_assets.football.sources.statsbomb import schema
+from fotmate_assets.football.sources.statsbomb.schema import SOURCE, MatchEntry, StatsBombEvent, decode, malformed
+from fotmate_assets.football.stats import player_match_stats
+
+PARSER_VERSION = "1"
+"""Part of every match's revision: raising it rewrites all matches from the raw zone."""
+
+GRID_LENGTH, GRID_WIDTH = 120.0, 80.0
+
+ZONE_OF_COUNTRY = {
+    "Argentina": "America/Argentina/Buenos_Aires",
+    "England": "Europe/London",
+    "France": "Europe/Paris",
+    "Germany": "Europe/Berlin",
+    "India": "Asia/Kolkata",
+    "Italy": "Europe/Rome",
+    "Qatar": "Asia/Qatar",
+    "Scotland": "Europe/London",
+    "Spain": "Europe/Madrid",
+    "Wales": "Europe/London",
+}
+"""Countries with one time zone; elsewhere the kick-off stays null, since StatsBomb gives local time only."""
+
+
+class CatalogueSeason(NamedTuple):
+    """A season that StatsBomb offers, with StatsBomb's own ids."""
+
+    season: Season
+    competition_id: int
+    season_id: int
+
+    @property
+    def matches_document(self) -> str:
+        """Name of the document that lists its matches."""
+        return f"matches/{self.competition_id}/{self.season_id}.json"
+
+
+def parse_competitions(document: RawDocument) -> list[CatalogueSeason]:
+    """Every season of `competitions.json`, its key unique: a shared name gets the country in front."""
+    entries = decode(schema.competitions_decoder, document.content, document.name)
+    countries: dict[str, set[int]] = {}
+    for entry in entries:
+        countries.setdefault(slug(entry.competition_name), set()).add(entry.competition_id)
+    found: dict[str, CatalogueSeason] = {}
+    for index, entry in enumerate(entries):
+        name = slug(entry.competition_name)
+        if len(countries[name]) > 1:
+            name = slug(f"{entry.country_name} {entry.competition_name}")
+        competition = Competition(
+            slug=name,
+            name=entry.competition_name,
+            country=entry.country_name,
+            gender=entry.competition_gender,
+            is_youth=entry.competition_youth,
+            is_international=entry.competition_international,
+        )
+        season = Season(season_key(name, entry.season_name), competition, entry.season_name)
+        if season.key in found:
+            raise malformed(document.name, f"two seasons make the key {season.key}", field=f"[{index}].season_name")
+        found[season.key] = CatalogueSeason(season, entry.competition_id, entry.season_id)
+    return list(found.values())
+
+
+class ListedMatch(NamedTuple):
+    """A match as its season lists it, with the bytes that say so."""
+
+    entry: MatchEntry
+    slice: bytes
+
+
+def parse_match_list(document: RawDocument) -> dict[int, ListedMatch]:
+    """The matches of `matches/<competition>/<season>.json` by match id."""
+    listed: dict[int, ListedMatch] = {}
+    slices = decode(schema.match_slices_decoder, document.content, document.name)
+    for index, raw in enumerate(slices):
+        entry = decode(schema.match_decoder, raw, document.name, prefix=f"[{index}]")
+        if entry.match_id in listed:
+            raise malformed(
+                document.name, f"match {entry.match_id} twice", field=f"[{index}].match_id", content=document.content
+            )
+        listed[entry.match_id] = ListedMatch(entry, bytes(raw))
+    return listed
+
+
+def parse_match(
+    listed: ListedMatch, key: str, events: RawDocument | None, lineups: RawDocument | None
+) -> MatchAggregate:
+    """One match, whole.
+
+    Without `events` the match is a fixture. Without `lineups` (older open data) the squads are those
+    that the Starting XI and substitution events name, and the aggregate carries a warning.
+    """
+    entry = listed.entry
+    match = _match(entry, key)
+    if events is None:
+        return MatchAggregate(match)
+    decoded = decode(schema.events_decoder, events.content, events.name)
+    if not decoded:
+        raise malformed(events.name, "the match is available, but the list of its events is empty")
+    rows = _events(events, decoded, match, _cell(entry, decoded))
+    warnings = []
+    if lineups is None:
+        players, squads = _squads_from_events(events, decoded)
+        warnings.append("no lineups document: the squads are those that the events name")
+    else:
+        players, squads = _squads(lineups, match)
+    late = sum(b.period == a.period and b.timestamp_ms < a.timestamp_ms for a, b in pairwise(rows))
+    if late:
+        warnings.append(f"{late} events carry an earlier clock than the event before them")
+    score = scoreline(rows, match.home.provider_id, match.away.provider_id)
+    if score.has_shootout:
+        match = replace(match, home_shootout=score.home_shootout, away_shootout=score.away_shootout)
+    return MatchAggregate(
+        match=match,
+        players=players,
+        lineups=squads,
+        events=tuple(rows),
+        stats=player_match_stats(rows, squads),
+        warnings=tuple(warnings),
+    )
+
+
+def parse_frames(document: RawDocument) -> list[schema.Frame]:
+    """The 360 frames of a match: who stood where at an event, in StatsBomb's grid."""
+    return decode(schema.frames_decoder, document.content, document.name)
+
+
+_STATUS: dict[str, MatchStatus] = {
+    "available": "played",
+    "scheduled": "scheduled",
+    "processing": "played",
+    "collecting": "played",
+    "postponed": "postponed",
+    "cancelled": "cancelled",
+    "deleted": "cancelled",
+}
+
+
+def _match(entry: MatchEntry, key: str) -> Match:
+    document = f"matches/{entry.competition.competition_id}/{entry.season.season_id}.json"
+    where = f"match {entry.match_id} "
+    try:
+        match_date = date.fromisoformat(entry.match_date)
+    except ValueError as error:
+        raise malformed(document, str(error), field=where + "match_date") from None
+    if entry.match_status not in _STATUS:
+        raise malformed(document, f"unknown status {entry.match_status!r}", field=where + "match_status")
+    home, away = entry.home_team, entry.away_team
+    return Match(
+        provider=SOURCE,
+        provider_match_id=str(entry.match_id),
+        season_key=key,
+        match_date=match_date,
+        kick_off=_kick_off(entry, match_date, document),
+        matchday=entry.match_week,
+        home=Team(
+            str(home.home_team_id),
+            home.home_team_name,
+            home.home_team_gender,
+            home.country.name if home.country else None,
+        ),
+        away=Team(
+            str(away.away_team_id),
+            away.away_team_name,
+            away.away_team_gender,
+            away.country.name if away.country else None,
+        ),
+        status=_STATUS[entry.match_status],
+        home_score=entry.home_score,
+        away_score=entry.away_score,
+        stage=entry.competition_stage.name if entry.competition_stage else None,
+        venue=entry.stadium.name if entry.stadium else None,
+        referee=entry.referee.name if entry.referee else None,
+        updated_at=_updated_at(entry, document),
+    )
+
+
+def _kick_off(entry: MatchEntry, match_date: date, document: str) -> datetime | None:
+    """StatsBomb gives local time without a zone: the stadium's country decides, else the competition's."""
+    country = entry.competition.country_name
+    if entry.stadium and entry.stadium.country:
+        country = entry.stadium.country.name
+    zone = ZONE_OF_COUNTRY.get(country)
+    if entry.kick_off is None or zone is None:
+        return None
+    try:
+        return datetime.combine(match_date, time.fromisoformat(entry.kick_off), ZoneInfo(zone))
+    except ValueError as error:
+        raise malformed(document, str(error), field=f"match {entry.match_id} kick_off") from None
+
+
+def _updated_at(entry: MatchEntry, document: str) -> datetime | None:
+    if entry.last_updated is None:
+        return None
+    try:
+        return datetime.fromisoformat(entry.last_updated).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise malformed(document, str(error), field=f"match {entry.match_id} last_updated") from None
+
+
+def _cell(entry: MatchEntry, events: Sequence[StatsBombEvent]) -> float:
+    """Size of one cell of the coordinate grid: 1 in fidelity 1, 0.1 in fidelity 2; asked of the data where unsaid."""
+    fidelity = entry.metadata and entry.metadata.xy_fidelity_version
+    if fidelity is None:
+        coarse = all(value == int(value) for event in events for value in event.location or ())
+        return 1.0 if coarse else 0.1
+    return 1.0 if fidelity == "1" else 0.1
+
+
+def _events(document: RawDocument, decoded: Sequence[StatsBombEvent], match: Match, cell: float) -> list[Event]:
+    sides = {int(team.provider_id): team.provider_id for team in (match.home, match.away)}
+    decode_detail = schema.detail_decoder.decode
+    ids: set[str] = set()
+    rows: list[Event] = []
+    for position, event in enumerate(decoded):
+        event_type = event.type.name
+        subtype = outcome = body_part = assist = card = recipient = xg = end = None
+        raw = schema.EMPTY
+        try:
+            if event_type not in schema.EVENT_TYPES:
+                raise _FieldError("type.name", f"unknown event type {event_type!r}")
+            if event.period not in PERIOD_START_MINUTE:
+                raise _FieldError("period", f"unknown period {event.period}")
+            if event.team.id not in sides or event.possession_team.id not in sides:
+                raise _FieldError("team.id", f"team {event.team.id} or {event.possession_team.id} does not play here")
+            ids.add(event.id)
+            if len(ids) == position:
+                raise _FieldError("id", f"event id {event.id} twice")
+            attribute = schema.DETAIL_OF_TYPE.get(event_type)
+            if attribute and (raw := getattr(event, attribute)):
+                detail = decode_detail(raw)
+                subtype = detail.type.name if detail.type else None
+                outcome = detail.outcome.name if detail.outcome else None
+                body_part = detail.body_part.name if detail.body_part else None
+                card = detail.card.name if detail.card else None
+                other = detail.recipient or detail.replacement
+                recipient = str(other.id) if other else None
+                xg = detail.statsbomb_xg
+                end = detail.end_location
+                if detail.goal_assist:
+                    assist = "goal"
+                elif detail.shot_assist:
+                    assist = "shot"
+                if detail.permanent:
+                    outcome = "Permanent"
+            x_m = y_m = x = y = end_x_m = end_y_m = end_x = end_y = None
+            out_of_bounds = False
+            if event.location is not None:
+                x, y = event.location[:2]
+                x_m, y_m = Coordinates.from_statsbomb(x, y, cell)
+                out_of_bounds = not (0 <= x <= GRID_LENGTH and 0 <= y <= GRID_WIDTH)
+            if end is not None:
+                end_x, end_y = end[:2]
+                end_x_m, end_y_m = Coordinates.from_statsbomb(end_x, end_y, cell)
+                out_of_bounds |= not (0 <= end_x <= GRID_LENGTH and 0 <= end_y <= GRID_WIDTH)
+            rows.append(
+                Event(
+                    sides[event.team.id],
+                    str(event.player.id) if event.player else None,
+                    recipient,
+                    sides[event.possession_team.id],
+                    event.index,
+                    event.id,
+                    event.period,
+                    schema.milliseconds(event.timestamp),
+                    event.minute,
+                    event.second,
+                    event_type,
+                    subtype,
+                    outcome,
+                    body_part,
+                    event.position.name if event.position else None,
+                    event.play_pattern.name,
+                    event.possession,
+                    x_m,
+                    y_m,
+                    end_x_m,
+                    end_y_m,
+                    x,
+                    y,
+                    end_x,
+                    end_y,
+                    out_of_bounds,
+                    event.duration,
+                    event.under_pressure,
+                    assist,
+                    card,
+                    xg,
+                    bytes(event.related_events) or None,
+                    bytes(raw) or None,
+                    event.counterpress,
+                    event.out,
+                )
+            )
+        except (_FieldError, msgspec.ValidationError, ValueError) as error:
+            field = error.field if isinstance(error, _FieldError) else attribute or "location"
+            raise malformed(
+                document.name, str(error), field=f"[{position}].{field}", content=document.content
+            ) from None
+    return rows
+
+
+class _FieldError(Exception):
+    """A rule that one field breaks."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+def _squads(document: RawDocument, match: Match) -> tuple[tuple[Player, ...], tuple[Lineup, ...]]:
+    players: dict[int, Player] = {}
+    squads: list[Lineup] = []
+    sides = decode(schema.lineups_decoder, document.content, document.name)
+    for side_index, side in enumerate(sides):
+        if str(side.team_id) not in (match.home.provider_id, match.away.provider_id):
+            raise malformed(
+                document.name,
+                f"team {side.team_id} does not play in match {match.provider_match_id}",
+                field=f"[{side_index}].team_id",
+                content=document.content,
+            )
+        for index, member in enumerate(side.lineup):
+            where = f"[{side_index}].lineup[{index}]"
+            if member.player_id in players:
+                raise malformed(
+                    document.name, f"player {member.player_id} twice", field=where, content=document.content
+                )
+            players[member.player_id] = Player(
+                str(member.player_id),
+                member.player_name,
+                member.player_nickname,
+                member.country.name if member.country else None,
+            )
+            try:
+                spells = tuple(_spell(position) for position in member.positions or ())
+                cards = tuple(
+                    Card(card.card_type, card.period, schema.clock_seconds(card.time), card.reason)
+                    for card in member.cards
+                )
+            except ValueError as error:
+                raise malformed(document.name, str(error), field=where, content=document.content) from None
+            squads.append(
+                Lineup(
+                    team=str(side.team_id),
+                    player=str(member.player_id),
+                    shirt_number=member.jersey_number,
+                    is_starter=None if member.positions is None else _starts(spells),
+                    position=spells[0].position if spells else None,
+                    spells=spells,
+                    cards=cards,
+                )
+            )
+    return tuple(players.values()), tuple(squads)
+
+
+def _spell(position: schema.LineupPosition) -> Spell:
+    return Spell(
+        position.position,
+        position.from_period,
+        schema.clock_seconds(position.from_),
+        position.to_period,
+        None if position.to is None else schema.clock_seconds(position.to),
+        position.start_reason,
+        position.end_reason,
+    )
+
+
+def _starts(spells: tuple[Spell, ...]) -> bool:
+    return bool(spells) and spells[0].start_reason == "Starting XI"
+
+
+def _squads_from_events(
+    document: RawDocument, decoded: Sequence[StatsBombEvent]
+) -> tuple[tuple[Player, ...], tuple[Lineup, ...]]:
+    """Squads as the Starting XI and the substitutions tell them; unused substitutes stay unknown."""
+    players: dict[int, Player] = {}
+    squads: list[Lineup] = []
+    for index, event in enumerate(decoded):
+        if event.type.name == "Starting XI":
+            tactics = decode(schema.tactics_decoder, event.tactics, document.name, prefix=f"[{index}].tactics")
+            for member in tactics.lineup:
+                players[member.player.id] = Player(str(member.player.id), member.player.name)
+                squads.append(
+                    Lineup(str(event.team.id), str(member.player.id), member.jersey_number, True, member.position.name)
+                )
+        elif event.type.name == "Substitution":
+            detail = decode(schema.detail_decoder, event.substitution, document.name, prefix=f"[{index}].substitution")
+            if detail.replacement is None:
+                raise malformed(
+                    document.name, "no replacement", field=f"[{index}].substitution", content=document.content
+                )
+            players[detail.replacement.id] = Player(str(detail.replacement.id), detail.replacement.name)
+            squads.append(
+                Lineup(
+                    str(event.team.id),
+                    str(detail.replacement.id),
+                    None,
+                    False,
+                    event.position.name if event.position else None,
+                )
+            )
+    return tuple(players.values()), tuple(squads)

@@ -1,0 +1,270 @@
+"""The football tables and `tracking_files`, the vision wing's index of trajectories.
+
+See `core/tables.py` for what reads these declarations.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, REAL
+
+from fotmate_assets.core.tables import TIMESTAMPTZ, metadata, one_of
+
+ENTITY_TYPES = ("team", "player", "match")
+
+competitions = Table(
+    "competitions",
+    metadata,
+    Column("competition_id", Text, primary_key=True, comment="Slug: `premier-league`."),
+    Column("name", Text, nullable=False, comment="Name as the first provider gives it."),
+    Column("country", Text, comment="Country or region, `International` for world events."),
+    Column("gender", Text, comment="male or female."),
+    Column("is_youth", Boolean, nullable=False, comment="Age-limited."),
+    Column("is_international", Boolean, nullable=False, comment="Between national sides."),
+    comment="Competitions.",
+)
+
+seasons = Table(
+    "seasons",
+    metadata,
+    Column("season_key", Text, primary_key=True, comment="The Dagster partition: `premier-league_2003-2004`."),
+    Column("competition_id", ForeignKey("competitions.competition_id"), nullable=False, comment="Its competition."),
+    Column("name", Text, nullable=False, comment="`2003/2004`."),
+    Column("provider_ids", JSONB, nullable=False, comment="Provider to its own ids of this season."),
+    Index(None, "competition_id"),
+    comment="Seasons of competitions; one row per Dagster partition.",
+)
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("team_id", Text, primary_key=True, comment="`fotmate_team_{uuid}`."),
+    Column("name", Text, nullable=False, comment="Name as the first provider gives it."),
+    Column("gender", Text, comment="male or female."),
+    Column("country", Text, comment="Country."),
+    Column("created_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="First seen."),
+    comment="Clubs and national sides.",
+)
+
+players = Table(
+    "players",
+    metadata,
+    Column("player_id", Text, primary_key=True, comment="`fotmate_player_{uuid}`."),
+    Column("name", Text, nullable=False, comment="Full name."),
+    Column("known_name", Text, comment="The name on the shirt or in the press."),
+    Column("country", Text, comment="Nationality."),
+    Column("birth_date", Date, comment="Date of birth, where a provider tells it."),
+    Column("created_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="First seen."),
+    comment="Players.",
+)
+
+matches = Table(
+    "matches",
+    metadata,
+    Column("match_id", Text, primary_key=True, comment="`2003-2004_1_001`; outside the Premier League with its slug."),
+    Column("season_key", ForeignKey("seasons.season_key"), nullable=False, comment="Partition."),
+    Column("provider", Text, nullable=False, comment="Who the row, its lineups, events and stats come from."),
+    Column("provider_match_id", Text, nullable=False, comment="That provider's id."),
+    Column("matchday", SmallInteger, comment="Round as published; not reliable for older seasons."),
+    Column("match_date", Date, comment="Local date."),
+    Column("kick_off", TIMESTAMPTZ, comment="Start, where the provider gives a usable time."),
+    Column("home_team_id", ForeignKey("teams.team_id"), nullable=False, comment="Home side."),
+    Column("away_team_id", ForeignKey("teams.team_id"), nullable=False, comment="Away side."),
+    Column("status", Text, nullable=False, comment="scheduled, played, postponed or cancelled."),
+    Column("home_score", SmallInteger, comment="Goals after extra time, the shoot-out apart."),
+    Column("away_score", SmallInteger, comment="Goals after extra time, the shoot-out apart."),
+    Column("home_shootout", SmallInteger, comment="Penalties scored in the shoot-out; null without one."),
+    Column("away_shootout", SmallInteger, comment="Penalties scored in the shoot-out; null without one."),
+    Column("score_from_events", Boolean, nullable=False, comment="The provider states no score; it was counted."),
+    Column("stage", Text, comment="Regular Season, Semi-finals ..."),
+    Column("venue", Text, comment="Stadium."),
+    Column("referee", Text, comment="Referee."),
+    Column("event_count", Integer, nullable=False, comment="Rows in match_events."),
+    Column("warnings", JSONB, nullable=False, comment="Oddities of the source that were kept, as texts."),
+    Column("provider_updated_at", TIMESTAMPTZ, comment="The provider's own time of last change."),
+    Column("revision_sha256", Text, nullable=False, comment="Hash of the raw documents the match was built from."),
+    Column("loaded_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When this revision came in."),
+    CheckConstraint(one_of("status", ("scheduled", "played", "postponed", "cancelled")), name="status"),
+    CheckConstraint("home_team_id <> away_team_id", name="two_sides"),
+    CheckConstraint("home_score >= 0 and away_score >= 0", name="scores"),
+    CheckConstraint("(home_shootout is null) = (away_shootout is null)", name="shootout"),
+    UniqueConstraint("provider", "provider_match_id"),
+    Index(None, "season_key", "match_date"),
+    Index(None, "home_team_id", "match_date"),
+    Index(None, "away_team_id", "match_date"),
+    comment="Matches.",
+)
+
+lineups = Table(
+    "lineups",
+    metadata,
+    Column("match_id", ForeignKey("matches.match_id", ondelete="CASCADE"), primary_key=True, comment="Match."),
+    Column("player_id", ForeignKey("players.player_id"), primary_key=True, comment="Player."),
+    Column("season_key", Text, nullable=False, comment="Partition."),
+    Column("team_id", ForeignKey("teams.team_id"), nullable=False, comment="The side played for."),
+    Column("shirt_number", SmallInteger, comment="Not unique: sources repeat numbers inside a squad."),
+    Column("is_starter", Boolean, comment="In the starting eleven; null where the provider does not say."),
+    Column("position", Text, comment="First position played; null for an unused substitute."),
+    Column(
+        "spells", JSONB, nullable=False, comment="Stretches on the pitch: position, periods, clock in seconds, reasons."
+    ),
+    Column("cards", JSONB, nullable=False, comment="Bookings: card, period, clock in seconds, reason."),
+    Index(None, "player_id"),
+    Index(None, "season_key", "team_id"),
+    comment="Match-day squads.",
+)
+
+match_events = Table(
+    "match_events",
+    metadata,
+    Column("season_key", Text, primary_key=True, comment="Partition; the table is list-partitioned by it."),
+    Column("match_id", ForeignKey("matches.match_id", ondelete="CASCADE"), primary_key=True, comment="Match."),
+    Column("team_id", Text, nullable=False, comment="Acting side."),
+    Column("player_id", Text, comment="Acting player; null for events of a side or the referee."),
+    Column("recipient_id", Text, comment="Receiver of a pass; the player coming on in a substitution."),
+    Column("possession_team_id", Text, comment="Side in possession."),
+    Column("event_index", Integer, primary_key=True, comment="Provider order, 1-based and gapless. Sort by this."),
+    Column("provider_event_id", Text, nullable=False, comment="Provider's id; changes when a match is re-collected."),
+    Column("period", SmallInteger, nullable=False, comment="1, 2 halves; 3, 4 extra time; 5 shoot-out."),
+    Column("timestamp_ms", Integer, nullable=False, comment="Milliseconds since the start of the period."),
+    Column(
+        "minute", SmallInteger, nullable=False, comment="Match clock; period 1 may pass 45 before 2 restarts there."
+    ),
+    Column("second", SmallInteger, nullable=False, comment="Match clock."),
+    Column("event_type", Text, nullable=False, comment="Pass, Shot, Carry ...: StatsBomb's vocabulary."),
+    Column("subtype", Text, comment="Corner, Free Kick, Penalty, Tackle ..."),
+    Column("outcome", Text, comment="Goal, Saved, Incomplete ...; null on a completed pass."),
+    Column("body_part", Text, comment="Right Foot, Left Foot, Head ..."),
+    Column("position", Text, comment="Position of the acting player at the time."),
+    Column("play_pattern", Text, comment="How the possession began: From Corner, Regular Play ..."),
+    Column("possession", Integer, comment="Number of the possession, 1-based."),
+    Column("x_m", REAL, comment="Metres from the centre spot toward the acting side's attack."),
+    Column("y_m", REAL, comment="Metres from the centre spot to the acting side's left."),
+    Column("end_x_m", REAL, comment="Where the ball or the carry ended, metres."),
+    Column("end_y_m", REAL, comment="Where the ball or the carry ended, metres."),
+    Column("provider_x", REAL, comment="The provider's own coordinate."),
+    Column("provider_y", REAL, comment="The provider's own coordinate."),
+    Column("provider_end_x", REAL, comment="The provider's own coordinate."),
+    Column("provider_end_y", REAL, comment="The provider's own coordinate."),
+    Column("out_of_bounds", Boolean, nullable=False, comment="The provider's coordinate exceeds its own pitch."),
+    Column("duration_s", REAL, comment="Seconds."),
+    Column("under_pressure", Boolean, nullable=False, comment="An opponent pressed the acting player."),
+    Column("assist", Text, comment="`goal` or `shot` on the pass that led to one."),
+    Column("card", Text, comment="Yellow Card, Second Yellow or Red Card shown for this."),
+    Column("xg", REAL, comment="Expected goals of a shot, 0 to 1."),
+    Column("related_events", JSONB, comment="Provider ids of linked events; not symmetric."),
+    Column("details", JSONB, comment="What the provider says beyond these columns, verbatim."),
+    Column("counterpress", Boolean, nullable=False, comment="A pressing action within 5 s of losing the ball."),
+    Column("ball_out", Boolean, nullable=False, comment="The event ended with the ball out of play."),
+    Index(None, "player_id", "event_type"),
+    comment="Events. Team and player ids carry no foreign key: three of them halve the load speed "
+    "(118k to 63k rows/s); the check `ids_resolve` looks instead.",
+    postgresql_partition_by="LIST (season_key)",
+)
+
+match_player_stats = Table(
+    "match_player_stats",
+    metadata,
+    Column("match_id", ForeignKey("matches.match_id", ondelete="CASCADE"), primary_key=True, comment="Match."),
+    Column("player_id", ForeignKey("players.player_id"), primary_key=True, comment="Player."),
+    Column("season_key", Text, nullable=False, comment="Partition."),
+    Column("team_id", ForeignKey("teams.team_id"), nullable=False, comment="The side played for."),
+    Column("minutes", REAL, comment="Minutes on the pitch, stoppage and extra time included; null where unknown."),
+    Column("goals", SmallInteger, nullable=False, comment="Goals, shoot-out and own goals apart."),
+    Column("own_goals", SmallInteger, nullable=False, comment="Own goals."),
+    Column("assists", SmallInteger, nullable=False, comment="Passes that led to a goal."),
+    Column("shots", SmallInteger, nullable=False, comment="Shots, shoot-out apart."),
+    Column("shots_on_target", SmallInteger, nullable=False, comment="Goals and saved shots."),
+    Column("passes", SmallInteger, nullable=False, comment="Passes attempted."),
+    Column("passes_completed", SmallInteger, nullable=False, comment="Passes completed."),
+    Column("pass_accuracy", REAL, comment="Completed share of passes, 0 to 1; null without a pass."),
+    Column("key_passes", SmallInteger, nullable=False, comment="Passes that led to a shot, assists included."),
+    Column("tackles", SmallInteger, nullable=False, comment="Tackles."),
+    Column("interceptions", SmallInteger, nullable=False, comment="Interceptions."),
+    Column("clearances", SmallInteger, nullable=False, comment="Clearances."),
+    Column("fouls_committed", SmallInteger, nullable=False, comment="Fouls committed."),
+    Column("fouls_won", SmallInteger, nullable=False, comment="Fouls suffered."),
+    Column("yellow_cards", SmallInteger, nullable=False, comment="First yellow cards."),
+    Column("red_cards", SmallInteger, nullable=False, comment="Dismissals: red or second yellow."),
+    Column("xg", Float, comment="Sum of expected goals; null where the provider has none."),
+    Column("advanced_stats", JSONB, nullable=False, comment="Further counts by name."),
+    Index(None, "player_id"),
+    Index(None, "season_key", "player_id"),
+    comment="What each player did in each match.",
+)
+
+id_mappings = Table(
+    "id_mappings",
+    metadata,
+    Column("entity_type", Text, primary_key=True, comment="team, player or match."),
+    Column("provider", Text, primary_key=True, comment="Provider."),
+    Column("provider_id", Text, primary_key=True, comment="The provider's id."),
+    Column("internal_id", Text, nullable=False, comment="Ours."),
+    Column(
+        "method",
+        Text,
+        nullable=False,
+        comment="exact_id, register, name_birth_date, name, similar_name, fixture, manual.",
+    ),
+    Column("confidence", REAL, nullable=False, comment="0 to 1."),
+    Column("provenance", Text, nullable=False, comment="The document that introduced it."),
+    Column("season_key", ForeignKey("seasons.season_key"), comment="Partition that introduced it."),
+    Column("created_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When."),
+    CheckConstraint(one_of("entity_type", ENTITY_TYPES), name="entity_type"),
+    CheckConstraint("confidence between 0 and 1", name="confidence"),
+    Index(None, "internal_id"),
+    comment="Provider ids to internal ids, with provenance. Never merged below a threshold; see id_review.",
+)
+
+id_review = Table(
+    "id_review",
+    metadata,
+    Column("review_id", BigInteger, Identity(always=True), primary_key=True, comment="Running number."),
+    Column("entity_type", Text, nullable=False, comment="team or player."),
+    Column("provider", Text, nullable=False, comment="Provider of the doubtful id."),
+    Column("provider_id", Text, nullable=False, comment="The provider's id."),
+    Column("provider_name", Text, nullable=False, comment="The provider's name for it."),
+    Column("internal_id", Text, nullable=False, comment="The id it was given meanwhile."),
+    Column("candidate_id", Text, nullable=False, comment="The internal id it may be the same as."),
+    Column("confidence", REAL, nullable=False, comment="0 to 1."),
+    Column("status", Text, nullable=False, server_default="open", comment="open, merged or rejected."),
+    Column("created_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When."),
+    CheckConstraint(one_of("status", ("open", "merged", "rejected")), name="status"),
+    UniqueConstraint("entity_type", "provider", "provider_id", "candidate_id"),
+    comment="Pairs that may be the same team or player: too close to ignore, too doubtful to merge.",
+)
+
+tracking_files = Table(
+    "tracking_files",
+    metadata,
+    Column("match_id", Text, primary_key=True, comment="The video partition: one video of one match."),
+    Column("status", Text, nullable=False, comment="pending, processing, completed or failed."),
+    Column("storage_path", Text, comment="`tracking/{match_id}/trajectories.parquet` in the tracking bucket."),
+    Column("source", Text, nullable=False, comment="The video or the provider's tracking file."),
+    Column("source_sha256", Text, comment="Hash of that source."),
+    Column("rows", BigInteger, comment="Rows in the file."),
+    Column("sha256", Text, comment="Hash of the file."),
+    Column("quality", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="Quality figures by name."),
+    Column("error", Text, comment="Why it failed."),
+    Column("updated_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="Last change."),
+    CheckConstraint(one_of("status", ("pending", "processing", "completed", "failed")), name="status"),
+    CheckConstraint("status <> 'completed' or (storage_path is not null and sha256 is not null)", name="completed"),
+    comment="Trajectory files in the bucket.",
+)

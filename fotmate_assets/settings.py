@@ -1,0 +1,88 @@
+"""Every FOTMATE_* variable: its default and its meaning. The only place that reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _names_its_driver(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith("postgresql+psycopg://"):
+        raise ValueError("must start with postgresql+psycopg:// (a bare postgresql:// means another driver to others)")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_names_its_driver)]
+
+
+class Settings(BaseSettings):
+    """Configuration of fotmate_assets, read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="FOTMATE_", frozen=True, env_ignore_empty=True)
+
+    home: Path = Field(
+        Path(".fotmate"),
+        description="Folder of the embedded servers' data, logs and ports, and of the Dagster instance of `make demo`.",
+    )
+    database_url: DatabaseUrl | None = Field(
+        None,
+        description="Postgres, as the role that writes data (`fotmate_writer`): "
+        "`postgresql+psycopg://user:password@host:port/database`. Unset: the embedded server.",
+    )
+    database_owner_url: DatabaseUrl | None = Field(
+        None, description="The same database as the role that owns the schema (`fotmate_owner`): migrations only."
+    )
+    database_reader_url: DatabaseUrl | None = Field(
+        None, description="The same database as the read-only role (`fotmate_reader`): `fotmate sql` and analysts."
+    )
+    s3_endpoint_url: str | None = Field(
+        None,
+        description="S3 endpoint for anything but AWS (SeaweedFS, MinIO, Garage ...). Keys come from "
+        "`AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, the region from `AWS_REGION`.",
+    )
+    raw_url: str = Field(
+        "s3://fotmate-raw",
+        description="Where provider documents are kept as fetched: `s3://bucket/prefix` or `file:///folder`.",
+    )
+    lake_url: str = Field(
+        "s3://fotmate-lake", description="Where Parquet assets are written: `s3://bucket/prefix` or `file:///folder`."
+    )
+    tracking_url: str = Field("s3://tracking-data", description="Where player trajectories are written.")
+    statsbomb_source: str = Field(
+        "open-data",
+        description="`open-data`: StatsBomb through statsbombpy, the licensed API where `SB_USERNAME` and "
+        "`SB_PASSWORD` are set; a folder in the open-data layout; or the http(s) URL of a mirror of that layout.",
+    )
+    metrica_source: str | None = Field(
+        None,
+        description="Folder or http(s) URL that holds Metrica's `Sample_Game_N` folders. Unset: the provider is off.",
+    )
+    openfootball_source: str | None = Field(
+        None,
+        description="Folder or http(s) URL in the layout of openfootball's `football.json` (`2025-26/en.1.json`). "
+        "Unset: the provider is off.",
+    )
+    fbref_source: str | None = Field(
+        None,
+        description="Folder of saved FBref pages (`matches/*.html`). FBref refuses robots, so nothing is fetched. "
+        "Unset: the provider is off.",
+    )
+    http_timeout_s: float = Field(
+        30.0, gt=0, description="Longest wait for a connection or for the next bytes, in seconds."
+    )
+    http_requests_per_s: float = Field(
+        10.0, gt=0, description="Most requests per second to one host; FBref's own limit is lower and always holds."
+    )
+    max_attempts: int = Field(
+        5,
+        ge=1,
+        description="Tries of one request before it is recorded as owed; retries of a failure before it is exhausted.",
+    )
+    pool_size: int = Field(5, ge=1, description="Database connections kept per process.")
+    log_level: str = Field("INFO", description="Least severity that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`.")
+    log_format: str = Field(
+        "json", pattern="^(json|console)$", description="`json`: one object per line; `console`: for reading."
+    )

@@ -1,0 +1,1 @@
+"""Tests of fotmate_assets, mirroring the package."""

@@ -1,11 +1,24 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use: the real servers, a migrated database of one's own, buckets, real files."""
 
 import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from fotmate_assets.core import migrations
+from fotmate_assets.core.ledger import Ledger
+from fotmate_assets.core.object_store import LocalStore, S3Store
+from fotmate_assets.core.postgres import make_engine
+from fotmate_assets.core.raw_zone import RawZone
+from fotmate_assets.embedded import stack as stacks
+from fotmate_assets.embedded.stack import Stack
 
 ROOT = Path(__file__).parent.parent
+TEMPLATE = "fotmate_template"
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +28,99 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real provider files at {folder} (set FOTMATE_REAL_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A real Postgres and a real S3 server, up for the session; tests that kill servers bring their own."""
+    home = tmp_path_factory.mktemp("stack") / ".fotmate"
+    running = stacks.up(home)
+    environment = {name: value for name, value in running.environment().items() if name.startswith("AWS_")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield running
+    stacks.down(home)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated database of one test."""
+
+    name: str
+    writer_url: str
+    owner_url: str
+    reader_url: str
+    engine: Engine
+    """Connected as the role that the assets use."""
+
+    def execute(self, statement: str, **parameters: object) -> list[tuple[object, ...]]:
+        """Run one statement and commit; its rows, if it has any."""
+        with self.engine.begin() as connection:
+            result = connection.execute(text(statement), parameters)
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def _admin_url(stack: Stack, database: str) -> str:
+    state = stack.state.postgres
+    url = make_url(stack.environment()["FOTMATE_DATABASE_OWNER_URL"])
+    return url.set(username="postgres", password=state.superuser_password, database=database).render_as_string(
+        hide_password=False
+    )
+
+
+@pytest.fixture(scope="session")
+def _template(stack: Stack) -> str:
+    owner = create_engine(stack.environment()["FOTMATE_DATABASE_OWNER_URL"])
+    migrations.upgrade(owner)
+    owner.dispose()
+    admin = create_engine(_admin_url(stack, "postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'create database {TEMPLATE} template fotmate owner fotmate_owner'))
+    admin.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(stack: Stack, _template: str) -> Iterator[Database]:
+    """A fresh, migrated database with the production roles; dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(_admin_url(stack, "postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name} template {_template} owner fotmate_owner"))
+        connection.execute(text(f"grant connect, temporary on database {name} to fotmate_writer"))
+        connection.execute(text(f"grant connect on database {name} to fotmate_reader"))
+    urls = {
+        role: make_url(stack.environment()[variable]).set(database=name).render_as_string(hide_password=False)
+        for role, variable in (
+            ("writer", "FOTMATE_DATABASE_URL"),
+            ("owner", "FOTMATE_DATABASE_OWNER_URL"),
+            ("reader", "FOTMATE_DATABASE_READER_URL"),
+        )
+    }
+    engine = make_engine(urls["writer"])
+    yield Database(name, urls["writer"], urls["owner"], urls["reader"], engine)
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    """The ledger of the test's database."""
+    return Ledger(database.engine)
+
+
+@pytest.fixture
+def bucket(stack: Stack) -> S3Store:
+    """A fresh bucket on the real S3 server."""
+    store = S3Store(f"s3://test-{uuid.uuid4().hex}", stack.environment()["FOTMATE_S3_ENDPOINT_URL"])
+    store.ensure_bucket()
+    return store
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> RawZone:
+    """A raw zone in a local folder, where the test is not about S3."""
+    return RawZone(LocalStore((tmp_path / "raw").as_uri()))

@@ -1,19 +1,22 @@
 """Asset checks out of plain findings: one way to say what is wrong, in the UI and in CI."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from dagster import (
     AssetCheckExecutionContext,
+    AssetCheckKey,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
+    AssetCheckSpec,
     AssetKey,
     MetadataValue,
     PartitionsDefinition,
     TableRecord,
-    asset_check,
+    multi_asset_check,
 )
 from dagster_shared.utils.warnings import PreviewWarning
 from sqlalchemy import Connection
@@ -39,38 +42,55 @@ class Found(Protocol):
         """What is wrong, for a reader."""
 
 
-def check_of(
-    look: Callable[[Connection, str], Sequence[Found]],
-    asset: AssetKey,
-    *,
-    partitions_def: PartitionsDefinition[str] | None,
-    severity: AssetCheckSeverity = AssetCheckSeverity.ERROR,
-    blocking: bool = False,
-) -> AssetChecksDefinition:
-    """The asset check that runs `look` on the partition; its name and description are the function's."""
+@dataclass(frozen=True)
+class Check:
+    """A look at a partition's rows, as a check of an asset. Its name and description are the function's."""
 
-    def check(context: AssetCheckExecutionContext, postgres: Postgres) -> AssetCheckResult:
+    look: Callable[[Connection, str], Sequence[Found]]
+    asset: AssetKey
+    severity: AssetCheckSeverity = AssetCheckSeverity.ERROR
+    blocking: bool = False
+
+
+def checks_of(
+    name: str, checks: Sequence[Check], partitions_def: PartitionsDefinition[str] | None
+) -> AssetChecksDefinition:
+    """The asset checks of one kind of partition as one op, `name`: a step costs more than a check does.
+
+    Each can still be run alone.
+    """
+    by_key = {AssetCheckKey(check.asset, check.look.__name__): check for check in checks}
+
+    def look(context: AssetCheckExecutionContext, postgres: Postgres) -> Iterator[AssetCheckResult]:
         key = context.partition_key if context.has_partition_key else ""
+        chosen = context.op_execution_context.selected_asset_check_keys
         with postgres.engine.connect() as connection:
-            found = look(connection, key)
-        return judged(found, severity)
+            for check_key, check in by_key.items():
+                if check_key in chosen:
+                    yield judged(check.look(connection, key), check.severity, check_key)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PreviewWarning)  # partitioned checks; the dagster family is pinned
-        return asset_check(
-            asset=asset,
-            name=look.__name__,
-            description=look.__doc__,
-            partitions_def=partitions_def,
-            blocking=blocking,
-        )(check)
+        specs = [
+            AssetCheckSpec(
+                key.name,
+                asset=key.asset_key,
+                description=check.look.__doc__,
+                blocking=check.blocking,
+                partitions_def=partitions_def,
+            )
+            for key, check in by_key.items()
+        ]
+        return multi_asset_check(name=name, specs=specs, can_subset=True)(look)
 
 
-def judged(found: Sequence[Found], severity: AssetCheckSeverity) -> AssetCheckResult:
+def judged(found: Sequence[Found], severity: AssetCheckSeverity, key: AssetCheckKey) -> AssetCheckResult:
     """Passed without a finding; else a message with the first ones and a table of the first fifty."""
     first = "; ".join(f"{one.match_id} {one.field}: {one.message}" for one in found[:3])
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     return AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
         passed=not found,
         severity=severity,
         description=first + more if found else None,

@@ -1,20 +1,21 @@
 """HTTP for every source: one client with timeouts, retries, a rate limit and redaction.
 
-Retried: connection trouble, answers cut short, 408, 429 and 5xx. Five tries, 1 s doubling, at most 30 s,
-jittered; a Retry-After is honoured. Everything else ends at once in a SourceError with its verdict.
+Retried: connection trouble, answers cut short or crawling, 408, 429 and 5xx. Five tries, 1 s doubling, at
+most 30 s, jittered. A Retry-After is waited for instead, and where it is longer than 30 s the call ends at once.
+Everything else ends at once, too, in a SourceError with its verdict.
 """
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 import httpx
 import tenacity
@@ -22,14 +23,35 @@ import tenacity
 from fotmate_assets.core.model import SourceError, Verdict
 
 MAX_WAIT_S = 30.0
+SLOWEST_BYTES_PER_S = 1024
+"""A body that comes slower than this, averaged over more than the time limit, counts as timed out."""
 
-_SECRET = re.compile(r"(?i)((?:service|api|access)?_?-?key|token|secret|passw(?:or)?d|passwd|signature)=[^&#\s]*")
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_SECRET = re.compile(r"(?i)(key|token|secret|pass|passw(?:or)?d|pwd|auth|sig|signature)=[^&#\s]*")
+_USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+
+_VERDICTS = {
+    204: Verdict.EMPTY_UNEXPECTED,
+    401: Verdict.AUTH,
+    403: Verdict.BLOCKED,
+    404: Verdict.EMPTY_UNEXPECTED,
+    408: Verdict.TRANSPORT,
+    410: Verdict.EMPTY_UNEXPECTED,
+    429: Verdict.QUOTA,
+}
 
 
 def redacted(url: str) -> str:
     """`url` without user, password and the values of query parameters that are secrets."""
     return _SECRET.sub(r"\1=REDACTED", _USERINFO.sub("", url))
+
+
+def _redact_record(record: logging.LogRecord) -> bool:
+    """httpx logs every URL at INFO."""
+    record.msg, record.args = redacted(record.getMessage()), ()
+    return True
+
+
+logging.getLogger("httpx").addFilter(_redact_record)
 
 
 class RateLimit:
@@ -49,6 +71,29 @@ class RateLimit:
         time.sleep(max(0.0, at - now))
 
 
+class _PacedBody(httpx.SyncByteStream):
+    """A body that raises ReadTimeout when it comes too slowly as a whole.
+
+    httpx limits only the wait for the next bytes, so that a dripping server could hold a run for hours.
+    """
+
+    def __init__(self, body: httpx.SyncByteStream, timeout_s: float) -> None:
+        self._body = body
+        self._timeout_s = timeout_s
+
+    def __iter__(self) -> Iterator[bytes]:
+        started, received = time.monotonic(), 0
+        for chunk in self._body:
+            received += len(chunk)
+            elapsed_s = time.monotonic() - started
+            if elapsed_s > self._timeout_s and received < elapsed_s * SLOWEST_BYTES_PER_S:
+                raise httpx.ReadTimeout(f"only {received} bytes in {elapsed_s:.1f} s")
+            yield chunk
+
+    def close(self) -> None:
+        self._body.close()
+
+
 class _RetryableError(Exception):
     def __init__(self, error: SourceError) -> None:
         super().__init__(str(error))
@@ -61,22 +106,32 @@ class HttpClient:
 
     source: str
     timeout_s: float = 30.0
+    """Longest wait for a connection or for the next bytes."""
     per_second: float = 10.0
+    """Most requests per second to one host, retries included."""
     attempts: int = 5
+    """Tries of one request."""
     first_wait_s: float = 1.0
+    """Wait after the first try; it doubles from there."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request."""
 
     def __post_init__(self) -> None:
         self._client = httpx.Client(
             timeout=self.timeout_s,
             follow_redirects=True,
             headers={"User-Agent": "fotmate-assets", **self.headers},
+            event_hooks={"response": [self._pace]},
         )
         self._limits: dict[str, RateLimit] = {}
 
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+
+    def _pace(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - the client is synchronous
+        response.stream = _PacedBody(response.stream, self.timeout_s)
 
     def get(
         self,
@@ -89,8 +144,10 @@ class HttpClient:
     ) -> httpx.Response | None:
         """GET `url`, whole. None when it is unchanged since `etag`.
 
-        Raises SourceError naming `document`: transport after the last try, quota for a lasting 429,
-        auth for 401, blocked for 403, empty_unexpected for 404 and 410, malformed for other 4xx.
+        Raises SourceError naming `document`: transport after the last try, quota for a lasting 429 (each with
+        `retry_after_s` where the server said so), auth for 401, blocked for 403, empty_unexpected for 204, 404
+        and 410, malformed for anything else but 200 and for a URL that cannot be asked; `content` is the answer
+        where that is malformed.
         """
         conditional = {**(headers or {}), **({"If-None-Match": etag} if etag else {})}
 
@@ -101,12 +158,17 @@ class HttpClient:
             reraise=True,
         )
         def attempt() -> httpx.Response | None:
-            self._limits.setdefault(urlsplit(url).netloc, RateLimit(self.per_second)).wait()
             try:
+                self._limits.setdefault(httpx.URL(url).host, RateLimit(self.per_second)).wait()
                 response = self._client.get(url, headers=conditional, auth=auth)
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                reason = f"{redacted(url)}: {redacted(str(error))}"
+                raise SourceError(Verdict.MALFORMED, self.source, document, reason) from None
             except httpx.HTTPError as error:
                 reason = f"{type(error).__name__}: {redacted(str(error)) or 'no answer'} from {redacted(url)}"
                 raise _RetryableError(SourceError(Verdict.TRANSPORT, self.source, document, reason)) from None
+            if response.status_code == httpx.codes.NOT_MODIFIED and etag:
+                return None
             return self._judged(response, url, document)
 
         try:
@@ -114,34 +176,20 @@ class HttpClient:
         except _RetryableError as error:
             raise error.error from None
 
-    def _judged(self, response: httpx.Response, url: str, document: str) -> httpx.Response | None:
+    def _judged(self, response: httpx.Response, url: str, document: str) -> httpx.Response:
         status = response.status_code
-        if status == httpx.codes.NOT_MODIFIED:
-            return None
         if status == httpx.codes.OK:
             return response
-        retry_after_s = _retry_after_s(response)
-        verdict = {
-            401: Verdict.AUTH,
-            403: Verdict.BLOCKED,
-            404: Verdict.EMPTY_UNEXPECTED,
-            410: Verdict.EMPTY_UNEXPECTED,
-        }
+        verdict = Verdict.TRANSPORT if status >= 500 else _VERDICTS.get(status, Verdict.MALFORMED)
         error = SourceError(
-            Verdict.QUOTA
-            if status == 429
-            else Verdict.TRANSPORT
-            if status >= 500
-            else verdict.get(status, Verdict.MALFORMED),
+            verdict,
             self.source,
             document,
             f"HTTP {status} from {redacted(url)}",
-            content=response.content,
-            retry_after_s=retry_after_s,
+            content=response.content if verdict is Verdict.MALFORMED else None,
+            retry_after_s=_retry_after_s(response),
         )
-        if status in (408, 429) or status >= 500:
-            if retry_after_s is not None and retry_after_s > MAX_WAIT_S:
-                raise error
+        if verdict in (Verdict.TRANSPORT, Verdict.QUOTA) and (error.retry_after_s or 0.0) <= MAX_WAIT_S:
             raise _RetryableError(error)
         raise error
 
@@ -150,17 +198,17 @@ class HttpClient:
         asked = outcome.error.retry_after_s if isinstance(outcome, _RetryableError) else None
         if asked is not None:
             return asked
-        wait = min(MAX_WAIT_S, self.first_wait_s * 2.0 ** (state.attempt_number - 1))
-        return wait * random.uniform(0.9, 1.1)  # noqa: S311
+        wait = self.first_wait_s * 2.0 ** (state.attempt_number - 1)
+        return min(MAX_WAIT_S, wait * random.uniform(0.9, 1.1))  # noqa: S311
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:
-    value = response.headers.get("Retry-After")
-    if value is None:
-        return None
-    if value.strip().isdigit():
+    """`Retry-After` in seconds from now, given in seconds or as an HTTP date (RFC 9110 section 10.2.3)."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
         return float(value)
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        at = parsedate_to_datetime(value)
     except ValueError:
         return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -5,13 +5,17 @@ holds the partition key, and on an input `columns` lists the columns wanted.
 """
 
 import tempfile
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetRecordsFilter,
     ConfigurableIOManager,
     InputContext,
     MetadataValue,
@@ -22,8 +26,25 @@ from dagster import (
     TableConstraints,
     TableSchema,
 )
-from sqlalchemy import Column, ColumnElement, Connection, Table, Text, delete, select
-from sqlalchemy.dialects.postgresql import JSONB
+from polars.io.plugins import register_io_source
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    delete,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, REAL
+from sqlalchemy.types import TypeEngine
 
 from fotmate_assets.core.object_store import ObjectMissingError, S3Store
 from fotmate_assets.core.postgres import copy_rows, in_transaction
@@ -47,6 +68,15 @@ def table_schema(table: Table) -> TableSchema:
         ],
         constraints=TableConstraints(other=[f"primary key ({', '.join(c.name for c in table.primary_key)})"]),
     )
+
+
+def last_metadata(context: AssetExecutionContext, key: AssetKey) -> dict[str, MetadataValue[Any]]:
+    """Metadata of an asset's last materialization of this run's partition; empty where there is none."""
+    partitions = [context.partition_key] if context.has_partition_key else None
+    asked = AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
+    records = context.instance.fetch_materializations(asked, limit=1).records
+    event = records[0].asset_materialization if records else None
+    return dict(event.metadata) if event is not None else {}
 
 
 class PostgresIOManager(ConfigurableIOManager):
@@ -89,25 +119,44 @@ class PostgresIOManager(ConfigurableIOManager):
             }
         )
 
-    def load_input(self, context: InputContext) -> pl.DataFrame:
-        """The upstream partition's rows, in primary-key order: only the columns the input asks for."""
-        upstream = context.upstream_output
-        definition_metadata = upstream.definition_metadata if upstream is not None else {}
+    def load_input(self, context: InputContext) -> pl.DataFrame | pl.LazyFrame:
+        """The upstream partition's rows in primary-key order, as a LazyFrame where the input is annotated so.
+
+        Only the columns are read that the input's metadata (`columns`) or the lazy query asks for.
+        """
         table = _table(context.asset_key.path[-1])
-        wanted: Iterable[str] = (context.definition_metadata or {}).get("columns") or table.columns.keys()
+        wanted = (context.definition_metadata or {}).get("columns") or table.columns.keys()
         chosen = [_column(table, name) for name in wanted]
-        query = select(*map(_readable, chosen)).order_by(*table.primary_key)
-        column = _partition_column(table, definition_metadata)
+        column = _partition_column(table, _upstream_metadata(context))
+        condition = None
         if column is not None and context.has_asset_partitions:
-            query = query.where(column.in_(_typed(column, context.asset_partition_keys)))
+            condition = column.in_(_typed(column, context.asset_partition_keys))
+        frame = register_io_source(
+            partial(self._read, table, condition), schema={each.name: polars_type(each) for each in chosen}
+        )
+        return frame if context.dagster_type.typing_type is pl.LazyFrame else frame.collect()
+
+    def _read(
+        self,
+        table: Table,
+        condition: ColumnElement[bool] | None,
+        columns: list[str] | None,
+        predicate: pl.Expr | None,
+        rows: int | None,
+        batch_rows: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        """A polars IO source: batches of `table`, of which Postgres itself leaves out the other columns."""
+        chosen = [table.columns[name] for name in columns or table.columns.keys()]
+        query = select(*map(_readable, chosen)).order_by(*table.primary_key).limit(rows)
+        if condition is not None:
+            query = query.where(condition)
         schema = {each.name: polars_type(each) for each in chosen}
+        size = batch_rows or READ_BATCH_ROWS
         with self.postgres.engine.connect() as connection:
-            result = connection.execution_options(stream_results=True, max_row_buffer=READ_BATCH_ROWS).execute(query)
-            batches = [
-                pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
-                for rows in result.partitions(READ_BATCH_ROWS)
-            ]
-        return pl.concat(batches) if batches else pl.DataFrame(schema=schema)
+            result = connection.execution_options(stream_results=True, max_row_buffer=size).execute(query)
+            for batch in result.partitions(size):
+                frame = pl.DataFrame([tuple(row) for row in batch], schema=schema, orient="row")
+                yield frame if predicate is None else frame.filter(predicate)
 
 
 class ParquetIOManager(ConfigurableIOManager):
@@ -117,23 +166,24 @@ class ParquetIOManager(ConfigurableIOManager):
 
     def handle_output(self, context: OutputContext, obj: pl.DataFrame | pl.LazyFrame) -> None:
         """Write the object whole: a reader sees the old one or the new one."""
-        frame = obj.lazy().collect()
+        frame = obj.lazy()
         key = _object_key(context, context.definition_metadata)
         if context.has_asset_partitions:
             frame = frame.drop(_partition_name(context.definition_metadata), strict=False)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "part.parquet"
-            frame.write_parquet(path, compression="zstd", statistics=True)
+            frame.sink_parquet(path, compression="zstd")
             self.storage.store.put_file(key, path)
             size = path.stat().st_size
+            rows = pl.scan_parquet(path).select(pl.len()).collect().item()
         count = "dagster/partition_row_count" if context.has_asset_partitions else "dagster/row_count"
         context.add_output_metadata(
             {
-                count: MetadataValue.int(frame.height),
+                count: MetadataValue.int(rows),
                 "dagster/uri": self.storage.store.url_of(key),
                 "size_bytes": MetadataValue.int(size),
                 "dagster/column_schema": TableSchema(
-                    columns=[TableColumn(name, str(kind)) for name, kind in frame.schema.items()]
+                    columns=[TableColumn(name, str(kind)) for name, kind in frame.collect_schema().items()]
                 ),
             }
         )
@@ -143,8 +193,7 @@ class ParquetIOManager(ConfigurableIOManager):
 
         Raises ObjectMissingError naming the object that is not there.
         """
-        upstream = context.upstream_output
-        key = _object_key(context, upstream.definition_metadata if upstream is not None else {})
+        key = _object_key(context, _upstream_metadata(context))
         store = self.storage.store
         if not store.exists(key):
             raise ObjectMissingError(
@@ -159,20 +208,30 @@ class ParquetIOManager(ConfigurableIOManager):
         return frame.select(wanted) if wanted else frame
 
 
-_POLARS_TYPES: dict[type, Any] = {
-    str: pl.String,
-    int: pl.Int64,
-    float: pl.Float64,
-    bool: pl.Boolean,
-    date: pl.Date,
-    datetime: pl.Datetime("us", "UTC"),
-    dict: pl.String,
-}
+_POLARS_TYPES: tuple[tuple[type[TypeEngine[Any]], Any], ...] = (
+    (SmallInteger, pl.Int16),
+    (BigInteger, pl.Int64),
+    (Integer, pl.Int32),
+    (REAL, pl.Float32),
+    (Float, pl.Float64),
+    (Boolean, pl.Boolean),
+    (DateTime, pl.Datetime("us", "UTC")),
+    (Date, pl.Date),
+    (JSONB, pl.String),
+    (Text, pl.String),
+)
 
 
 def polars_type(column: Column[Any]) -> Any:
-    """The polars type that holds a column; jsonb is text."""
-    return _POLARS_TYPES[column.type.python_type]
+    """The polars type that holds a column; jsonb is text. Raises KeyError for a type no table uses."""
+    for sql_type, found in _POLARS_TYPES:
+        if isinstance(column.type, sql_type):
+            return found
+    raise KeyError(f"{column.table.name}.{column.name}: no polars type for {column.type!r}")
+
+
+def _upstream_metadata(context: InputContext) -> Any:
+    return context.upstream_output.definition_metadata if context.upstream_output is not None else {}
 
 
 def _readable(column: Column[Any]) -> ColumnElement[Any]:

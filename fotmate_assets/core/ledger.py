@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from fotmate_assets.core.model import SourceError, Verdict
@@ -161,17 +161,21 @@ class Ledger:
         )
         return in_transaction(self._engine, lambda connection: connection.execute(statement).rowcount)
 
-    def failures(self, statuses: Sequence[str] | None = None, **where: str) -> list[Failure]:
-        """What is owed (or was), newest last; `where` narrows by source, job or partition_key."""
+    def failures(self, statuses: Sequence[str] | None = None) -> list[Failure]:
+        """What is owed, oldest first; with `statuses`, the rows in one of these instead."""
         table = ingestion_failures.c
-        columns = [table[name] for name in Failure.__dataclass_fields__]
-        statement = select(*columns).order_by(table.failure_id)
-        statement = statement.where(
-            table.status.in_(statuses) if statuses is not None else table.status != "resolved",
-            *(table[name] == value for name, value in where.items()),
-        )
+        wanted = table.status.in_(statuses) if statuses is not None else table.status != "resolved"
+        return self._failures(wanted)
+
+    def failure(self, failure_id: int) -> Failure | None:
+        """One row by its id."""
+        return next(iter(self._failures(ingestion_failures.c.failure_id == failure_id)), None)
+
+    def _failures(self, condition: ColumnElement[bool]) -> list[Failure]:
+        columns = [ingestion_failures.c[name] for name in Failure.__dataclass_fields__]
+        query = select(*columns).where(condition).order_by(ingestion_failures.c.failure_id)
         with self._engine.connect() as connection:
-            rows = connection.execute(statement).mappings().all()
+            rows = connection.execute(query).mappings().all()
         return [Failure(**{**row, "verdict": Verdict(row["verdict"])}) for row in rows]
 
 

@@ -7,16 +7,21 @@ are written beside their name, synced, and renamed.
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, unquote, urlsplit
 
 if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
+
+_NOT_A_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class ObjectMissingError(FileNotFoundError):
@@ -24,7 +29,10 @@ class ObjectMissingError(FileNotFoundError):
 
 
 class ObjectStore(Protocol):
-    """Objects by key, below one URL. Keys are relative paths with `/`; `..` is refused."""
+    """Objects by key, below one URL.
+
+    Keys are plain relative paths with `/`: ValueError for one with `..`, an empty part, a backslash or a NUL.
+    """
 
     @property
     def url(self) -> str:
@@ -61,14 +69,14 @@ def open_store(url: str, endpoint_url: str | None = None) -> ObjectStore:
     parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc:
         return S3Store(url.rstrip("/"), endpoint_url)
-    if parts.scheme == "file" and not parts.netloc and parts.path:
+    if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
         return LocalStore(url.rstrip("/"))
     raise ValueError(f"{url!r} is neither s3://bucket/prefix nor file:///folder")
 
 
 def checked_key(key: str) -> str:
     """Return `key`, or raise ValueError when it could leave the store or is not a plain path."""
-    if not key or key.startswith("/") or "\\" in key or any(part in ("", ".", "..") for part in key.split("/")):
+    if "\\" in key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
         raise ValueError(f"{key!r} is not a plain relative object key")
     return key
 
@@ -81,7 +89,7 @@ class LocalStore:
 
     @property
     def _root(self) -> Path:
-        return Path(urlsplit(self.url).path)
+        return Path(unquote(urlsplit(self.url).path))
 
     @property
     def polars_options(self) -> dict[str, str]:
@@ -92,15 +100,15 @@ class LocalStore:
         """See ObjectStore."""
         target = self._root / checked_key(key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        part = target.parent / f".part-{uuid.uuid4().hex}"
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with part.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(part).replace(target)
+            part.replace(target)
         except BaseException:
-            Path(part).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
 
     def put_file(self, key: str, path: Path) -> None:
@@ -111,7 +119,7 @@ class LocalStore:
         """See ObjectStore."""
         try:
             return (self._root / checked_key(key)).read_bytes()
-        except FileNotFoundError:
+        except _NOT_A_FILE:
             raise ObjectMissingError(self.url_of(key)) from None
 
     def exists(self, key: str) -> bool:
@@ -120,7 +128,8 @@ class LocalStore:
 
     def delete(self, key: str) -> None:
         """See ObjectStore."""
-        (self._root / checked_key(key)).unlink(missing_ok=True)
+        with suppress(*_NOT_A_FILE):
+            (self._root / checked_key(key)).unlink()
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See ObjectStore."""
@@ -133,7 +142,7 @@ class LocalStore:
 
     def url_of(self, key: str) -> str:
         """See ObjectStore."""
-        return f"{self.url}/{checked_key(key)}"
+        return f"{self.url}/{quote(checked_key(key), safe='/=')}"
 
 
 @dataclass(frozen=True)
@@ -149,12 +158,17 @@ class S3Store:
         return urlsplit(self.url).netloc
 
     @cached_property
+    def _session(self) -> Session:
+        from boto3.session import Session
+
+        return Session(region_name=os.environ.get("AWS_REGION") or None)  # boto3 itself reads AWS_DEFAULT_REGION only
+
+    @cached_property
     def client(self) -> S3Client:
         """A boto3 client: five tries with backoff, bounded waits."""
-        import boto3
         from botocore.config import Config
 
-        return boto3.client(
+        return self._session.client(
             "s3",
             endpoint_url=self.endpoint_url,
             config=Config(
@@ -168,11 +182,16 @@ class S3Store:
 
     @property
     def polars_options(self) -> dict[str, str]:
-        """Endpoint, keys and region, from where boto3 has them."""
-        credentials = self.client._request_signer._credentials.get_frozen_credentials()  # type: ignore[attr-defined]
+        """Endpoint, keys and region, from where boto3 has them. Raises NoCredentialsError where it has none."""
+        from botocore.exceptions import NoCredentialsError
+
+        found = self._session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        credentials = found.get_frozen_credentials()
         options = {
-            "aws_access_key_id": credentials.access_key,
-            "aws_secret_access_key": credentials.secret_key,
+            "aws_access_key_id": str(credentials.access_key),
+            "aws_secret_access_key": str(credentials.secret_key),
             "aws_region": self.client.meta.region_name,
         }
         if credentials.token:
@@ -188,12 +207,17 @@ class S3Store:
 
         try:
             self.client.head_bucket(Bucket=self.bucket)
+            return False
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            if _status(error) != 404:
                 raise
-            self.client.create_bucket(Bucket=self.bucket)
-            return True
-        return False
+        region = self.client.meta.region_name
+        elsewhere: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            self.client.create_bucket(Bucket=self.bucket, **elsewhere)
+        except self.client.exceptions.BucketAlreadyOwnedByYou:
+            return False  # somebody was faster
+        return True
 
     def put(self, key: str, content: bytes) -> None:
         """See ObjectStore."""
@@ -201,7 +225,8 @@ class S3Store:
 
     def put_file(self, key: str, path: Path) -> None:
         """See ObjectStore."""
-        self.client.upload_file(str(path), self.bucket, self._key(key))
+        with path.open("rb") as file:
+            self.client.upload_fileobj(file, self.bucket, self._key(key))
 
     def get(self, key: str) -> bytes:
         """See ObjectStore."""
@@ -210,7 +235,7 @@ class S3Store:
         try:
             return self.client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"].read()
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            if _status(error) == 404:
                 raise ObjectMissingError(self.url_of(key)) from None
             raise
 
@@ -221,7 +246,7 @@ class S3Store:
         try:
             self.client.head_object(Bucket=self.bucket, Key=self._key(key))
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            if _status(error) == 404:
                 return False
             raise
         return True
@@ -232,28 +257,32 @@ class S3Store:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See ObjectStore."""
-        base = urlsplit(self.url).path.strip("/")
-        skip = len(base) + 1 if base else 0
-        pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=f"{base}/{prefix}" if base else prefix
-        )
-        for page in pages:
-            for item in page.get("Contents", ()):
-                yield item["Key"][skip:]
+        base = self._base
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=base + prefix)
+        yield from sorted(item["Key"].removeprefix(base) for page in pages for item in page.get("Contents", ()))
 
     def url_of(self, key: str) -> str:
         """See ObjectStore."""
         return f"{self.url}/{checked_key(key)}"
 
+    @property
+    def _base(self) -> str:
+        """What every key of this store starts with: empty, or the URL's path and a slash."""
+        path = urlsplit(self.url).path.strip("/")
+        return f"{path}/" if path else ""
+
     def _key(self, key: str) -> str:
-        base = urlsplit(self.url).path.strip("/")
-        return f"{base}/{checked_key(key)}" if base else checked_key(key)
+        return self._base + checked_key(key)
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
 
 
 def is_storage_trouble(error: BaseException) -> bool:
     """True when the bucket could not be reached or failed on its side: the same call may succeed later."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
     if isinstance(error, ClientError):
-        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500
-    return isinstance(error, BotoCoreError)
+        return _status(error) >= 500
+    return isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 import tenacity
 from psycopg import sql
+from psycopg.adapt import Dumper, PyFormat, Transformer
+from psycopg.postgres import types as pg_types
+from psycopg.pq import Format
 from psycopg.types.json import JsonbBinaryDumper
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -27,10 +30,6 @@ TRANSIENT_SQLSTATES = ("08", "40", "53", "57P")
 """Connection lost, deadlock or serialization failure, out of resources, server going down or up."""
 
 
-class EncodedJson(bytes):
-    """Marks bytes that already hold JSON, for the jsonb dumper below."""
-
-
 class _JsonbDumper(JsonbBinaryDumper):
     """Sends JSON that is already encoded as it is; anything else is encoded first."""
 
@@ -38,6 +37,27 @@ class _JsonbDumper(JsonbBinaryDumper):
         if isinstance(obj, bytes | bytearray | memoryview):
             return b"\x01" + obj
         return super().dump(obj)
+
+
+def _checked(type_name: str, layout: str) -> type[Dumper]:
+    """A dumper that refuses a number that does not fit; psycopg's own wraps it around without a word."""
+
+    class Checked(Dumper):
+        oid = pg_types[type_name].oid
+        format = Format.BINARY
+        dump = struct.Struct(layout).pack
+
+    return Checked
+
+
+_DUMPERS = (
+    _JsonbDumper,
+    _checked("int2", "!h"),
+    _checked("int4", "!i"),
+    _checked("int8", "!q"),
+    _checked("float4", "!f"),
+)
+"""Of COPY, where the column's type decides how a value is sent."""
 
 
 def make_engine(url: str, *, pool_size: int = 5, application_name: str = "fotmate") -> Engine:
@@ -57,7 +77,8 @@ def make_engine(url: str, *, pool_size: int = 5, application_name: str = "fotmat
     @event.listens_for(engine, "connect")
     def _adapt(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         driver: psycopg.Connection[Any] = connection  # type: ignore[assignment]
-        driver.adapters.register_dumper(EncodedJson, _JsonbDumper)
+        for dumper in _DUMPERS:
+            driver.adapters.register_dumper(None, dumper)
 
     return engine
 
@@ -78,14 +99,14 @@ def is_transient(error: BaseException) -> bool:
 def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts: int = 6) -> T:
     """Run `work` in one transaction and return its result; again when the failure is transient.
 
-    `work` must be repeatable: it may be run up to `attempts` times over about 20 seconds (a Postgres
+    `work` must be repeatable: it may be run up to `attempts` times over about 16 seconds (a Postgres
     restart), each time in a fresh transaction. The last error is raised as it is.
     """
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception(is_transient),
         stop=tenacity.stop_after_attempt(attempts),
-        wait=tenacity.wait_random_exponential(multiplier=0.5, max=8),
+        wait=tenacity.wait_exponential_jitter(initial=0.5, max=8, jitter=0.2),
         reraise=True,
     )
     def attempt() -> T:
@@ -98,29 +119,64 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts:
 def copy_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """COPY `rows` (tuples in the order of `columns`) into `table` in binary; return their number.
 
-    jsonb values may be Python objects or JSON already encoded as bytes. Part of the connection's
-    transaction.
+    jsonb values may be Python objects or JSON already encoded as bytes; timestamps must be aware. Part of the
+    connection's transaction. Raises sqlalchemy.exc.DataError naming row and column for a value that its column
+    cannot hold, and what the database refuses as SQLAlchemy raises it for a statement. What `rows` itself raises
+    is passed on.
     """
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    types = [_type_name(table.c[name].type.compile(dialect)) for name in columns]
+    types = [_type_name(table.c[name].type.compile(connection.dialect)) for name in columns]
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     count = 0
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(types)
-        write_row = copy.write_row
-        for row in rows:
-            write_row(row)
-            count += 1
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(types)
+            write_row = copy.write_row
+            for row in rows:
+                try:
+                    write_row(row)
+                except _MISFITS as error:
+                    where = f"{table.name}: row {count + 1}"
+                    raise psycopg.DataError(f"{where}{_misfit(driver, columns, types, row)}: {error}") from None
+                count += 1
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            statement.as_string(driver),
+            None,
+            error,
+            psycopg.Error,
+            connection_invalidated=driver.closed,
+            dialect=connection.dialect,
+        ) from error
     return count
 
 
+_MISFITS = (TypeError, ValueError, OverflowError, AttributeError, struct.error, psycopg.DataError)
+"""What dumpers raise for a value of the wrong type or size."""
+
+
+def _misfit(driver: psycopg.Connection[Any], columns: Sequence[str], types: Sequence[str], row: Sequence[Any]) -> str:
+    """Which column of a row that could not be sent is at fault."""
+    if len(row) != len(columns):
+        return f" has {len(row)} values for {len(columns)} columns"
+    for name, type_name, value in zip(columns, types, row, strict=True):
+        one = Transformer.from_context(driver)
+        one.set_dumper_types([driver.adapters.types.get_oid(type_name)], Format.BINARY)
+        try:
+            one.dump_sequence([value], [PyFormat.BINARY])
+        except _MISFITS:
+            return f", column {name}: {value!r} is no {type_name}"
+    return ""
+
+
 def _type_name(compiled: str) -> str:
-    return {"TIMESTAMP WITH TIME ZONE": "timestamptz", "DOUBLE PRECISION": "float8", "FLOAT": "float8"}.get(
-        compiled, compiled.lower()
-    )
+    """A compiled SQLAlchemy type as psycopg's registry knows it: lower case, no length."""
+    name = compiled.lower().partition("(")[0]
+    return "float8" if name == "float" else name
 
 
 @contextmanager

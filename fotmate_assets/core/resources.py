@@ -49,6 +49,10 @@ class ObjectStorage(ConfigurableResource["ObjectStorage"]):
         """The store as a raw zone."""
         return RawZone(self.store)
 
+    def holds(self, url: str) -> bool:
+        """True when the object with that full URL is here."""
+        return url.startswith(f"{self.store.url}/") and self.store.exists(url.removeprefix(f"{self.store.url}/"))
+
     def ensure(self) -> bool:
         """Create the bucket where it is missing; True when it was made."""
         return isinstance(self.store, S3Store) and self.store.ensure_bucket()

@@ -125,7 +125,7 @@ def command_line(pid: int) -> list[str]:
 
     A process shows none either for a moment while it becomes another program, or while it ends: that is waited out.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:

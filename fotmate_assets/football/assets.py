@@ -1,6 +1,6 @@
 """The football assets: thin op bodies over `ingest`, with what people look at as metadata."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -14,9 +14,7 @@ from dagster import (
     DataVersion,
     MaterializeResult,
     MetadataValue,
-    TableColumn,
     TableRecord,
-    TableSchema,
     asset,
     multi_asset,
 )
@@ -28,7 +26,7 @@ from fotmate_assets.core.failures import (
     infrastructure_retried,
     permanent_failure,
 )
-from fotmate_assets.core.io_managers import table_schema
+from fotmate_assets.core.io_managers import last_metadata, table_schema
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
 from fotmate_assets.football import partitions, pictures, queries
@@ -52,8 +50,6 @@ SEASON_TABLES = {
     "match_player_stats": "What each player did in each match.",
     "id_mappings": "Provider ids to internal ids, with provenance.",
 }
-
-SCORER_COLUMNS = ("player", "team", "matches", "goals", "xg", "assists")
 
 
 class SeasonConfig(Config):
@@ -200,7 +196,7 @@ def season_tables(
                 postgres.ledger,
                 match_id=config.match_id,
                 run_id=context.run_id,
-                on_match=lambda match, what: context.log.info(f"{match.label}: {what}"),
+                on_progress=context.log.info,
             )
             outcome.add(loaded)
     for failure in outcome.failures:
@@ -213,50 +209,65 @@ def season_tables(
         "failures": MetadataValue.md(failure_list(outcome.failures)),
     }
     with postgres.engine.connect() as connection:
-        version = DataVersion(queries.season_revision(connection, key))
+        revision = queries.season_revision(connection, key)
         counts = queries.season_row_counts(connection, key)
-        looks = _looks(connection, key)
+        seen = last_metadata(context, AssetKey(["football", "match_events"]))
+        pictures_drawn = _carried(seen, PICTURES) if _is(seen, "revision", revision) else _pictures(connection, key)
+        looks = {"match_events": pictures_drawn, "match_player_stats": _top_scorers(connection, key)}
     for name in SEASON_TABLES:
         yield MaterializeResult(
             asset_key=["football", name],
-            data_version=version,
-            metadata={"dagster/partition_row_count": counts[name], **common, **looks.get(name, {})},
+            data_version=DataVersion(revision),
+            metadata={
+                "dagster/partition_row_count": counts[name],
+                "revision": revision,
+                **common,
+                **looks.get(name, {}),
+            },
         )
 
 
-def _looks(connection: Connection, key: str) -> dict[str, dict[str, Any]]:
-    """What people look at: the last match as shot map and xG race, the top scorers as a table."""
-    scorers = queries.player_stats_by_season(connection, key, limit=10)
-    looks: dict[str, dict[str, Any]] = {
-        "match_player_stats": {
-            "top_scorers": MetadataValue.table(
-                [
-                    TableRecord(
-                        {
-                            "player": row.player,
-                            "team": ", ".join(row.teams),
-                            "matches": row.matches,
-                            "goals": row.goals,
-                            "xg": None if row.xg is None else round(row.xg, 2),
-                            "assists": row.assists,
-                        }
-                    )
-                    for row in scorers
-                ],
-                schema=TableSchema(
-                    columns=[TableColumn(name) for name in ("player", "team", "matches", "goals", "xg", "assists")]
-                ),
-            )
-        }
-    }
+PICTURES = ("shot_map", "xg_race")
+
+
+def _pictures(connection: Connection, key: str) -> dict[str, MetadataValue[Any]]:
+    """The season's last match as pictures."""
     match_id = queries.latest_match(connection, key)
     detail = queries.match_detail(connection, match_id) if match_id else None
-    if detail is not None:
-        looks["match_events"] = {
-            "shot_map": MetadataValue.md(pictures.as_markdown(pictures.shot_map(detail), "shot map")),
-            "xg_race": MetadataValue.md(pictures.as_markdown(pictures.xg_race(detail), "xG race")),
-        }
-    return looks
+    if detail is None:
+        return {}
+    return {
+        "shot_map": MetadataValue.md(pictures.as_markdown(pictures.shot_map(detail), "shot map")),
+        "xg_race": MetadataValue.md(pictures.as_markdown(pictures.xg_race(detail), "xG race")),
+    }
+
+
+def _top_scorers(connection: Connection, key: str) -> dict[str, MetadataValue[Any]]:
+    scorers = queries.player_stats_by_season(connection, key, limit=10)
+    if not scorers:
+        return {}
+    records = [
+        TableRecord(
+            {
+                "player": row.player,
+                "team": ", ".join(row.teams),
+                "matches": row.matches,
+                "goals": row.goals,
+                "xg": None if row.xg is None else round(row.xg, 2),
+                "assists": row.assists,
+            }
+        )
+        for row in scorers
+    ]
+    return {"top_scorers": MetadataValue.table(records)}
+
+
+def _is(metadata: Mapping[str, MetadataValue[Any]], name: str, value: str) -> bool:
+    return name in metadata and metadata[name].value == value
+
+
+def _carried(metadata: Mapping[str, MetadataValue[Any]], names: Iterable[str]) -> dict[str, MetadataValue[Any]]:
+    return {name: metadata[name] for name in names if name in metadata}
 
 
 @asset(
@@ -274,9 +285,22 @@ def _looks(connection: Connection, key: str) -> dict[str, dict[str, Any]]:
     retry_policy=INFRASTRUCTURE_RETRIES,
     metadata={"partition_expr": "season_key"},
 )
-def events_lake(match_events: pl.DataFrame) -> pl.DataFrame:
-    """The season's events as Parquet, one object per season, in match and event order."""
-    return match_events
+def events_lake(
+    context: AssetExecutionContext, match_events: pl.LazyFrame, postgres: Postgres, lake: ObjectStorage
+) -> MaterializeResult[Any]:
+    """The season's events as Parquet, one object per season, in match and event order.
+
+    Written only when the season changed, or the object is gone.
+    """
+    with postgres.engine.connect() as connection:
+        revision = queries.season_revision(connection, context.partition_key)
+    version = DataVersion(revision)
+    seen = last_metadata(context, context.asset_key)
+    uri = seen.get("dagster/uri")
+    if _is(seen, "revision", revision) and uri is not None and lake.holds(str(uri.value)):
+        context.log.info("the season has not changed: the object stays")
+        return MaterializeResult(metadata=seen, data_version=version)
+    return MaterializeResult(value=match_events, metadata={"revision": revision}, data_version=version)
 
 
 ASSETS = [season_catalogue, *RAW_ASSETS, season_tables, events_lake]

@@ -11,18 +11,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from fotmate_assets.core.ledger import Job, Ledger
 from fotmate_assets.core.model import SourceError, Verdict
-from fotmate_assets.core.raw_zone import RawZone
+from fotmate_assets.core.object_store import ObjectMissingError
+from fotmate_assets.core.raw_zone import RawCorruptedError, RawZone
 from fotmate_assets.core.sync import SyncReport
 from fotmate_assets.football.load import LoadedMatch, load_match, open_partition, stored_revisions
 from fotmate_assets.football.model import MatchAggregate
 from fotmate_assets.football.sources.provider import PlannedMatch, Provider, ProviderSeason
 
 MATCHES_JOB = "football/matches"
+
+REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
+"""COPY goes past SQLAlchemy, and raises the driver's errors as they are."""
+UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, ObjectMissingError, RawCorruptedError)
+"""A parser that trips over one match, or bytes that the raw zone no longer has, do not stop the season."""
 
 
 def raw_job(provider: str) -> str:
@@ -62,11 +69,15 @@ def fetch_season(
     job = Job(provider.name, raw_job(provider.name), season_key, run_id)
     manifest = zone.manifest(provider.name, season_key)
     with ledger.attempt(job) as attempt:
-        report = provider.sync(ids, zone, manifest, match_id)
+        try:
+            report = provider.sync(ids, zone, manifest, match_id)
+        except SourceError as error:
+            report = SyncReport(failures=[error])
         attempt.rows = len(report.changed)
         _close(attempt, report.failures, f"{len(report.changed)} documents changed, {len(report.unchanged)} did not")
     _record(job, report.failures, zone, ledger)
-    ledger.settle(job, {*report.changed, *report.unchanged} - {failure.document for failure in report.failures})
+    done = {*report.changed, *report.unchanged, *(absence.document for absence in report.absent)}
+    ledger.settle(job, done - {failure.document for failure in report.failures})
     return report
 
 
@@ -106,7 +117,7 @@ def load_season(
     *,
     match_id: str | None = None,
     run_id: str | None = None,
-    on_match: Callable[[PlannedMatch, str], None] = lambda _match, _outcome: None,
+    on_progress: Callable[[str], None] = lambda _line: None,
 ) -> SeasonLoad:
     """Load the matches of a season from the raw zone, each in its own transaction.
 
@@ -127,31 +138,42 @@ def load_season(
         outcome.unchanged = len(chosen) - len(changed)
         if changed:
             open_partition(engine, season_key)
-        for planned, built in _built_ahead(changed):
+        for count, (planned, built) in enumerate(_built_ahead(changed), start=1):
             try:
-                loaded = load_match(engine, built.result(), planned.revision, planned.documents[-1])
+                loaded = _load(engine, provider.name, planned, built)
             except SourceError as error:
                 outcome.failures.append(error)
-                on_match(planned, str(error))
-                continue
-            except (IntegrityError, DataError) as error:
-                reason = f"{planned.label}: the database refuses it: {error.orig}"
-                failure = SourceError(Verdict.MALFORMED, provider.name, planned.documents[-1], reason)
-                outcome.failures.append(failure)
-                on_match(planned, str(failure))
-                continue
-            if loaded is None:
-                outcome.unchanged += 1
-                on_match(planned, "unchanged")
+                told = str(error)
             else:
-                outcome.loaded.append(loaded)
-                on_match(planned, f"{loaded.events} events")
+                if loaded is None:
+                    outcome.unchanged += 1
+                else:
+                    outcome.loaded.append(loaded)
+                told = "unchanged" if loaded is None else f"{loaded.events} events"
+            on_progress(f"[{count}/{len(changed)}] {planned.label}: {told}")
         attempt.rows = outcome.rows
         _close(attempt, outcome.failures, f"{len(outcome.loaded)} matches loaded, {outcome.unchanged} unchanged")
     _record(job, outcome.failures, zone, ledger)
     refused = {failure.document for failure in outcome.failures}
     ledger.settle(job, {name for planned in chosen for name in planned.documents} - refused)
     return outcome
+
+
+def _load(engine: Engine, provider: str, planned: PlannedMatch, built: Future[MatchAggregate]) -> LoadedMatch | None:
+    """Write one match; what parsing trips over or the database refuses is the match's fault, and names it."""
+    document = planned.documents[-1]
+    try:
+        aggregate = built.result()
+    except UNREADABLE as error:
+        reason = f"{planned.label}: {type(error).__name__}: {error}"
+        raise SourceError(Verdict.MALFORMED, provider, document, reason) from error
+    try:
+        return load_match(engine, aggregate, planned.revision, document)
+    except REFUSED as error:
+        refusal = error.orig if isinstance(error, DBAPIError) else error
+        reason = f"{planned.label}: the database refuses it: {refusal}"
+        field = refusal.diag.constraint_name if isinstance(refusal, psycopg.Error) else None
+        raise SourceError(Verdict.MALFORMED, provider, document, reason, field=field) from error
 
 
 def _built_ahead(planned: Iterable[PlannedMatch]) -> Iterator[tuple[PlannedMatch, Future[MatchAggregate]]]:

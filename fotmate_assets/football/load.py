@@ -7,14 +7,17 @@ COPY. Never an upsert by event id: StatsBomb re-collects matches under new event
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, SmallInteger, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.postgres import copy_rows, in_transaction, lock_for_transaction
 from fotmate_assets.football.model import Event, MatchAggregate, Season
 from fotmate_assets.football.registry import Origin, allocate_match_id, player_ids, team_ids
@@ -44,6 +47,15 @@ LINEUP_COLUMNS = (
     "spells",
     "cards",
 )
+EVENT_INTEGERS = (
+    ("index", "i"),
+    ("period", "h"),
+    ("timestamp_ms", "i"),
+    ("minute", "h"),
+    ("second", "h"),
+    ("possession", "i"),
+)
+"""Integers of an event and the C type of their column."""
 STAT_COLUMNS = tuple(column.name for column in match_player_stats.columns)
 """The first four are ids and the last is JSON; those between are attributes of PlayerMatchStats."""
 
@@ -117,13 +129,16 @@ def load_match(engine: Engine, aggregate: MatchAggregate, revision: str, documen
 
 def _load(connection: Connection, aggregate: MatchAggregate, revision: str, document: str) -> LoadedMatch | None:
     match = aggregate.match
+    _refuse_overflow(aggregate, document)
     lock_for_transaction(connection, f"season {match.season_key}")
     origin = Origin(match.provider, match.season_key, document)
     teams = team_ids(connection, origin, (match.home, match.away))
     home, away = teams[match.home.provider_id], teams[match.away.provider_id]
     match_id = allocate_match_id(connection, match, home, away, document)
     stored = connection.execute(
-        select(matches.c.provider, matches.c.revision_sha256).where(matches.c.match_id == match_id)
+        select(matches.c.provider, matches.c.revision_sha256, matches.c.season_key).where(
+            matches.c.match_id == match_id
+        )
     ).one_or_none()
     if stored is not None:
         if stored.provider == match.provider and stored.revision_sha256 == revision:
@@ -136,7 +151,7 @@ def _load(connection: Connection, aggregate: MatchAggregate, revision: str, docu
     if stored is not None:
         for table in (match_events, lineups, match_player_stats):
             connection.execute(
-                delete(table).where(table.c.match_id == match_id, table.c.season_key == match.season_key)
+                delete(table).where(table.c.match_id == match_id, table.c.season_key == stored.season_key)
             )
     _put_match(connection, aggregate, revision, match_id, home, away)
     season_key = match.season_key
@@ -152,6 +167,26 @@ def _load(connection: Connection, aggregate: MatchAggregate, revision: str, docu
     squad = copy_rows(connection, lineups, LINEUP_COLUMNS, _lineup_rows(aggregate, match_id, teams, players))
     stats = copy_rows(connection, match_player_stats, STAT_COLUMNS, _stat_rows(aggregate, match_id, teams, players))
     return LoadedMatch(match_id, events, squad, stats)
+
+
+def _refuse_overflow(aggregate: MatchAggregate, document: str) -> None:
+    """Raise SourceError for an integer that its column cannot hold: binary COPY would wrap it without a word."""
+    provider = aggregate.match.provider
+
+    def check(typecode: str, name: str, values: Iterable[int]) -> None:
+        try:
+            array(typecode, values)
+        except OverflowError as error:
+            raise SourceError(Verdict.MALFORMED, provider, document, f"{name}: {error}", field=name) from None
+
+    for name, typecode in EVENT_INTEGERS:
+        position = Event._fields.index(name)
+        values = map(itemgetter(position), aggregate.events)
+        check(typecode, name, filter(None, values) if name == "possession" else values)
+    check("h", "shirt_number", (member.shirt_number or 0 for member in aggregate.lineups))
+    for name in STAT_COLUMNS[4:-1]:
+        if isinstance(match_player_stats.c[name].type, SmallInteger):
+            check("h", name, (getattr(stats, name) for stats in aggregate.stats))
 
 
 def _put_match(

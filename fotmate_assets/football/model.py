@@ -300,14 +300,17 @@ def match_clock(period: int, timestamp_ms: int) -> tuple[int, int]:
 
 
 def slug(text: str) -> str:
-    """Lower-case ASCII: apostrophes dropped, every other run of signs one hyphen."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain.replace("'", "").lower()).strip("-")
+    """Lower-case ASCII: accents and apostrophes dropped, every other run of signs one hyphen."""
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    return re.sub(r"[^a-z0-9]+", "-", re.sub("['’]", "", plain.lower())).strip("-")
 
 
 def season_key(competition_slug: str, season_name: str) -> str:
-    """`premier-league` and `2003/2004` make `premier-league_2003-2004`."""
-    return f"{competition_slug}_{slug(season_name)}"
+    """`premier-league` and `2003/2004` make `premier-league_2003-2004`.
+
+    Raises ValueError where nothing is left of either in ASCII.
+    """
+    return validated_season_key(f"{competition_slug}_{slug(season_name)}")
 
 
 SEASON_KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*_[a-z0-9]+(?:-[a-z0-9]+)*")

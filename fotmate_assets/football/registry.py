@@ -8,13 +8,15 @@ a doubtful pair gets its own id and a row in `id_review`.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, true
+from sqlalchemy import ColumnElement, Connection, Integer, exists, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 
+from fotmate_assets.core.postgres import lock_for_transaction
 from fotmate_assets.football.identity import Candidate, Decision, match_candidate
 from fotmate_assets.football.model import Match, Player, Team, match_id
 from fotmate_assets.football.tables import id_mappings, id_review, lineups, matches, players, teams
@@ -49,7 +51,7 @@ def team_ids(connection: Connection, origin: Origin, sides: Sequence[Team]) -> d
 
     found = _known(connection, origin.provider, "team", [team.provider_id for team in sides])
     new = [team for team in sides if team.provider_id not in found]
-    decisions = [match_candidate(team.name, None, None, candidates(team)) for team in new]
+    decisions = _apart([match_candidate(team.name, None, None, candidates(team)) for team in new])
     made = [
         {
             "team_id": _internal_id("team", origin, team),
@@ -88,7 +90,7 @@ def player_ids(
             ]
         return squads[team]
 
-    decisions = [match_candidate(one.name, one.known_name, one.birth_date, candidates(one)) for one in new]
+    decisions = _apart([match_candidate(one.name, one.known_name, one.birth_date, candidates(one)) for one in new])
     made = [
         {
             "player_id": _internal_id("player", origin, player),
@@ -152,13 +154,13 @@ def allocate_match_id(connection: Connection, match: Match, home: str, away: str
 def _next_match_id(connection: Connection, match: Match) -> str:
     prefix = match_id(match.season_key, match.matchday, 0)[:-3]
     last = connection.scalar(
-        select(func.max(func.substr(id_mappings.c.internal_id, len(prefix) + 1))).where(
+        select(func.max(func.substr(id_mappings.c.internal_id, len(prefix) + 1).cast(Integer))).where(
             id_mappings.c.entity_type == "match",
             id_mappings.c.season_key == match.season_key,
             func.starts_with(id_mappings.c.internal_id, prefix),
         )
     )
-    return match_id(match.season_key, match.matchday, int(last or 0) + 1)
+    return match_id(match.season_key, match.matchday, (last or 0) + 1)
 
 
 def _internal_id(entity: Entity, origin: Origin, one: Team | Player) -> str:
@@ -174,7 +176,31 @@ def _unknown_to(provider: str, entity: str, internal: ColumnElement[Any]) -> Col
     )
 
 
-def _known(connection: Connection, provider: str, entity: Entity, provider_ids: Iterable[str]) -> dict[str, str]:
+def _apart(decisions: Sequence[Decision]) -> list[Decision]:
+    """The decisions on ids of one provider, where two that mean the same one are doubtful both."""
+    claims = Counter(decision.internal_id for decision in decisions if decision.kind == "same")
+    return [
+        replace(decision, kind="review", confidence=decision.confidence / 2)
+        if decision.kind == "same" and claims[decision.internal_id] > 1
+        else decision
+        for decision in decisions
+    ]
+
+
+def _known(connection: Connection, provider: str, entity: Entity, provider_ids: Sequence[str]) -> dict[str, str]:
+    """Internal ids of those that have one. Where one lacks, whoever else registers ids is waited for first.
+
+    The lock is held to the end of the transaction, so that what the caller then registers was known to nobody:
+    the season's lock does not cover a club that two seasons introduce at once.
+    """
+    found = _found(connection, provider, entity, provider_ids)
+    if len(found) == len(set(provider_ids)):
+        return found
+    lock_for_transaction(connection, "id registry")
+    return _found(connection, provider, entity, provider_ids)
+
+
+def _found(connection: Connection, provider: str, entity: Entity, provider_ids: Iterable[str]) -> dict[str, str]:
     query = select(id_mappings.c.provider_id, id_mappings.c.internal_id).where(
         id_mappings.c.entity_type == entity,
         id_mappings.c.provider == provider,

@@ -41,7 +41,8 @@ def minutes_played(events: Sequence[Event], lineups: Sequence[Lineup]) -> dict[s
 
     Starters come on with the first whistle. A substitution, a dismissal or a permanent Player Off
     takes a player off; a Player Off for treatment does not. StatsBomb's lineup positions are not
-    used: they let dismissed players play on to the final whistle. None where the starters are unknown.
+    used: they let dismissed players play on to the final whistle. A player who came on without being in
+    a squad is counted too. None where the starters are unknown.
     """
     if any(member.is_starter is None for member in lineups) or not any(member.is_starter for member in lineups):
         return None
@@ -70,7 +71,7 @@ def minutes_played(events: Sequence[Event], lineups: Sequence[Lineup]) -> dict[s
             leaves(event.player, at)
     for player in list(on):
         leaves(player, total)
-    return {member.player: played[member.player] / 60_000 for member in lineups}
+    return {player: played[player] / 60_000 for player in {*(member.player for member in lineups), *played}}
 
 
 def player_match_stats(events: Sequence[Event], lineups: Sequence[Lineup]) -> tuple[PlayerMatchStats, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import boto3
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
-import psutil  # type: ignore[import-untyped]
+import psutil
 import psycopg
 import pytest
 from psycopg import errors

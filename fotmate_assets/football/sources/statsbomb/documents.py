@@ -1,8 +1,8 @@
 """Fetching StatsBomb documents: from a folder, or through statsbombpy (open data, a mirror, the licensed API).
 
 statsbombpy knows StatsBomb's addresses, API versions and credentials, and is used for that. What it
-does beside is contained here: importing it installs a request cache on the whole process (removed at
-once), its HTTP calls have neither timeout nor retry (they go through our client), and its results
+does beside is contained here: importing it would install a request cache on the whole process (declined),
+its HTTP calls have neither timeout nor retry (they go through our client), and its results
 drop duplicate events and lineup ids (the bytes are kept as they came, and parsed by us).
 """
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OPEN_DATA = "open-data"
 OPEN_DATA_ROOT = "https://raw.githubusercontent.com/statsbomb/open-data/master/data"
 API_ROOT = "https://data.statsbombservices.com"
+VERSIONS_PATH = "/api/endpoint-versions"
+"""What statsbombpy asks the licensed API first: which version of each endpoint to use."""
 
 
 def statsbomb_documents(
@@ -92,20 +94,31 @@ class _Requests:
     def get(url: str, auth: tuple[str, str] | None = None, headers: Mapping[str, str] | None = None) -> _Response:
         """Fetch through the calling source's client."""
         call = _call.get()
-        call.content = call.get(url, auth, headers)
-        return _Response(call.content)
+        content = call.get(url, auth, headers)
+        if not url.endswith(VERSIONS_PATH):
+            call.content = content
+        return _Response(content)
 
 
 _import_lock = threading.Lock()
 
 
+def _decline_cache(cache_name: str, **_options: object) -> None:
+    """Stands in for `requests_cache.install_cache`: removes the folder that was made for the cache."""
+    Path(cache_name).rmdir()
+
+
 def _contained_statsbombpy() -> ModuleType:
-    """`statsbombpy.sb`, its HTTP replaced by ours and the process-wide request cache taken off again."""
+    """`statsbombpy.sb`, its HTTP replaced by ours and no request cache installed on the process."""
     with _import_lock:
         import requests_cache
-        from statsbombpy import api_client, public, sb
 
-        requests_cache.uninstall_cache()  # type: ignore[no-untyped-call]
+        install = requests_cache.install_cache
+        requests_cache.install_cache = _decline_cache  # type: ignore[assignment]
+        try:
+            from statsbombpy import api_client, public, sb
+        finally:
+            requests_cache.install_cache = install
         warnings.filterwarnings("ignore", category=api_client.NoAuthWarning)
         public.req = api_client.req = _Requests
     return sb  # type: ignore[no-any-return]
@@ -130,6 +143,8 @@ class Statsbombpy:
         def get(url: str, auth: tuple[str, str] | None, headers: Mapping[str, str] | None) -> bytes:
             nonlocal etag, address
             address = url.replace(OPEN_DATA_ROOT, self.root).replace(API_ROOT, self.api_root)
+            if url.endswith(VERSIONS_PATH):
+                return self._endpoint_versions(name, address, auth, headers)
             response = self.client.get(address, name, etag=known, auth=auth, headers=headers)
             if response is None:
                 raise _UnchangedError
@@ -154,6 +169,21 @@ class Statsbombpy:
         if call.content is None:
             raise SourceError(Verdict.MALFORMED, SOURCE, name, "statsbombpy asked for nothing")
         return RawDocument(SOURCE, name, call.content, redacted(address), datetime.now(UTC), etag)
+
+    def _endpoint_versions(
+        self, name: str, address: str, auth: tuple[str, str] | None, headers: Mapping[str, str] | None
+    ) -> bytes:
+        """The API's list of versions; nothing, upon which statsbombpy uses its own, where the API has none.
+
+        `name` is the document that it is wanted for.
+        """
+        try:
+            response = self.client.get(address, name, auth=auth, headers=headers)
+        except SourceError as error:
+            if error.verdict is not Verdict.EMPTY_UNEXPECTED:
+                raise
+            return b"{}"
+        return response.content if response else b"{}"
 
 
 class _UnchangedError(Exception):

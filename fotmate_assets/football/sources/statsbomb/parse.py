@@ -10,25 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from fotmate_assets.core.model import RawDocument
+from fotmate_assets.core.model import RawDocument, SourceError
 from fotmate_assets.football.model import (
     PERIOD_START_MINUTE,
-    Card,
     Competition,
     Coordinates,
     Event,
-    Lineup,
     Match,
     MatchAggregate,
     MatchStatus,
-    Player,
     Season,
-    Spell,
     Team,
     scoreline,
     season_key,
@@ -36,6 +33,12 @@ from fotmate_assets.football.model import (
 )
 from fotmate_assets.football.sources.statsbomb import schema
 from fotmate_assets.football.sources.statsbomb.schema import SOURCE, MatchEntry, StatsBombEvent, decode, malformed
+from fotmate_assets.football.sources.statsbomb.squads import (
+    squads_from_events,
+    squads_of,
+    strangers_of,
+    with_starters,
+)
 from fotmate_assets.football.stats import player_match_stats
 
 PARSER_VERSION = "1"
@@ -90,9 +93,14 @@ def parse_competitions(document: RawDocument) -> list[CatalogueSeason]:
             is_youth=entry.competition_youth,
             is_international=entry.competition_international,
         )
-        season = Season(season_key(name, entry.season_name), competition, entry.season_name)
-        if season.key in found:
-            raise malformed(document.name, f"two seasons make the key {season.key}", field=f"[{index}].season_name")
+        try:
+            season = Season(season_key(name, entry.season_name), competition, entry.season_name)
+            if season.key in found:
+                raise ValueError(f"two seasons make the key {season.key}")
+        except ValueError as error:
+            raise malformed(
+                document.name, str(error), field=f"[{index}].season_name", content=document.content
+            ) from None
         found[season.key] = CatalogueSeason(season, entry.competition_id, entry.season_id)
     return list(found.values())
 
@@ -109,7 +117,7 @@ def parse_match_list(document: RawDocument) -> dict[int, ListedMatch]:
     listed: dict[int, ListedMatch] = {}
     slices = decode(schema.match_slices_decoder, document.content, document.name)
     for index, raw in enumerate(slices):
-        entry = decode(schema.match_decoder, raw, document.name, prefix=f"[{index}]")
+        entry = decode(schema.match_decoder, raw, document.name, f"[{index}]", document.content)
         if entry.match_id in listed:
             raise malformed(
                 document.name, f"match {entry.match_id} twice", field=f"[{index}].match_id", content=document.content
@@ -127,19 +135,31 @@ def parse_match(
     that the Starting XI and substitution events name, and the aggregate carries a warning.
     """
     entry = listed.entry
-    match = _match(entry, key)
+    try:
+        match = _match(entry, key)
+    except SourceError as error:
+        error.content = listed.slice
+        raise
     if events is None:
         return MatchAggregate(match)
     decoded = decode(schema.events_decoder, events.content, events.name)
     if not decoded:
-        raise malformed(events.name, "the match is available, but the list of its events is empty")
+        reason = "the match is available, but the list of its events is empty"
+        raise malformed(events.name, reason, content=events.content)
     rows = _events(events, decoded, match, _cell(entry, decoded))
+    rows.sort(key=attrgetter("index"))
     warnings = []
     if lineups is None:
-        players, squads = _squads_from_events(events, decoded)
+        players, squads = squads_from_events(events, decoded)
         warnings.append("no lineups document: the squads are those that the events name")
     else:
-        players, squads = _squads(lineups, match)
+        players, squads = squads_of(lineups, match)
+        if any(member.is_starter is None for member in squads):
+            squads = with_starters(squads, squads_from_events(events, decoded)[1])
+    strangers = strangers_of(rows, decoded, players)
+    if strangers:
+        players += strangers
+        warnings.append(f"in no squad, but in the events: {', '.join(player.name for player in strangers)}")
     late = sum(b.period == a.period and b.timestamp_ms < a.timestamp_ms for a, b in pairwise(rows))
     if late:
         warnings.append(f"{late} events carry an earlier clock than the event before them")
@@ -258,7 +278,8 @@ def _events(document: RawDocument, decoded: Sequence[StatsBombEvent], match: Mat
             if event.period not in PERIOD_START_MINUTE:
                 raise _FieldError("period", f"unknown period {event.period}")
             if event.team.id not in sides or event.possession_team.id not in sides:
-                raise _FieldError("team.id", f"team {event.team.id} or {event.possession_team.id} does not play here")
+                field = "team" if event.team.id not in sides else "possession_team"
+                raise _FieldError(f"{field}.id", f"team {getattr(event, field).id} does not play here")
             ids.add(event.id)
             if len(ids) == position:
                 raise _FieldError("id", f"event id {event.id} twice")
@@ -328,12 +349,27 @@ def _events(document: RawDocument, decoded: Sequence[StatsBombEvent], match: Mat
                     event.out,
                 )
             )
-        except (_FieldError, msgspec.ValidationError, ValueError) as error:
-            field = error.field if isinstance(error, _FieldError) else attribute or "location"
-            raise malformed(
-                document.name, str(error), field=f"[{position}].{field}", content=document.content
-            ) from None
+        except (_FieldError, ValueError) as error:
+            field, reason = _fault(event, error)
+            raise malformed(document.name, reason, field=f"[{position}].{field}", content=document.content) from None
     return rows
+
+
+def _fault(event: StatsBombEvent, error: _FieldError | ValueError) -> tuple[str, str]:
+    """Path below the event, and reason, of what made its row fail."""
+    if isinstance(error, _FieldError):
+        return error.field, str(error)
+    attribute = schema.DETAIL_OF_TYPE.get(event.type.name, "")
+    key = schema.JSON_KEY.get(attribute, "")
+    if isinstance(error, msgspec.ValidationError):
+        reason, path = schema.located(error)
+        return key + path, reason
+    try:
+        schema.milliseconds(event.timestamp)
+    except ValueError:
+        return "timestamp", f"{event.timestamp!r} is not HH:MM:SS.mmm"
+    field = "location" if event.location is not None and len(event.location) < 2 else f"{key}.end_location"
+    return field, "fewer than two coordinates"
 
 
 class _FieldError(Exception):
@@ -342,98 +378,3 @@ class _FieldError(Exception):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
         self.field = field
-
-
-def _squads(document: RawDocument, match: Match) -> tuple[tuple[Player, ...], tuple[Lineup, ...]]:
-    players: dict[int, Player] = {}
-    squads: list[Lineup] = []
-    sides = decode(schema.lineups_decoder, document.content, document.name)
-    for side_index, side in enumerate(sides):
-        if str(side.team_id) not in (match.home.provider_id, match.away.provider_id):
-            raise malformed(
-                document.name,
-                f"team {side.team_id} does not play in match {match.provider_match_id}",
-                field=f"[{side_index}].team_id",
-                content=document.content,
-            )
-        for index, member in enumerate(side.lineup):
-            where = f"[{side_index}].lineup[{index}]"
-            if member.player_id in players:
-                raise malformed(
-                    document.name, f"player {member.player_id} twice", field=where, content=document.content
-                )
-            players[member.player_id] = Player(
-                str(member.player_id),
-                member.player_name,
-                member.player_nickname,
-                member.country.name if member.country else None,
-            )
-            try:
-                spells = tuple(_spell(position) for position in member.positions or ())
-                cards = tuple(
-                    Card(card.card_type, card.period, schema.clock_seconds(card.time), card.reason)
-                    for card in member.cards
-                )
-            except ValueError as error:
-                raise malformed(document.name, str(error), field=where, content=document.content) from None
-            squads.append(
-                Lineup(
-                    team=str(side.team_id),
-                    player=str(member.player_id),
-                    shirt_number=member.jersey_number,
-                    is_starter=None if member.positions is None else _starts(spells),
-                    position=spells[0].position if spells else None,
-                    spells=spells,
-                    cards=cards,
-                )
-            )
-    return tuple(players.values()), tuple(squads)
-
-
-def _spell(position: schema.LineupPosition) -> Spell:
-    return Spell(
-        position.position,
-        position.from_period,
-        schema.clock_seconds(position.from_),
-        position.to_period,
-        None if position.to is None else schema.clock_seconds(position.to),
-        position.start_reason,
-        position.end_reason,
-    )
-
-
-def _starts(spells: tuple[Spell, ...]) -> bool:
-    return bool(spells) and spells[0].start_reason == "Starting XI"
-
-
-def _squads_from_events(
-    document: RawDocument, decoded: Sequence[StatsBombEvent]
-) -> tuple[tuple[Player, ...], tuple[Lineup, ...]]:
-    """Squads as the Starting XI and the substitutions tell them; unused substitutes stay unknown."""
-    players: dict[int, Player] = {}
-    squads: list[Lineup] = []
-    for index, event in enumerate(decoded):
-        if event.type.name == "Starting XI":
-            tactics = decode(schema.tactics_decoder, event.tactics, document.name, prefix=f"[{index}].tactics")
-            for member in tactics.lineup:
-                players[member.player.id] = Player(str(member.player.id), member.player.name)
-                squads.append(
-                    Lineup(str(event.team.id), str(member.player.id), member.jersey_number, True, member.position.name)
-                )
-        elif event.type.name == "Substitution":
-            detail = decode(schema.detail_decoder, event.substitution, document.name, prefix=f"[{index}].substitution")
-            if detail.replacement is None:
-                raise malformed(
-                    document.name, "no replacement", field=f"[{index}].substitution", content=document.content
-                )
-            players[detail.replacement.id] = Player(str(detail.replacement.id), detail.replacement.name)
-            squads.append(
-                Lineup(
-                    str(event.team.id),
-                    str(detail.replacement.id),
-                    None,
-                    False,
-                    event.position.name if event.position else None,
-                )
-            )
-    return tuple(players.values()), tuple(squads)

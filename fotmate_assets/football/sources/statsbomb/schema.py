@@ -6,6 +6,7 @@ provider's nested object of an event stays as the bytes it came in (`msgspec.Raw
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -283,6 +284,11 @@ DETAIL_OF_TYPE = {
 }
 """Event type to the attribute that holds its nested object."""
 
+JSON_KEY = dict(
+    zip(StatsBombEvent.__struct_fields__, StatsBombEvent.__struct_encode_fields__, strict=True),
+)
+"""Attribute of StatsBombEvent to its key in the document."""
+
 EVENT_TYPES = frozenset(DETAIL_OF_TYPE) | {
     "Pressure",
     "Dispossessed",
@@ -310,15 +316,32 @@ detail_decoder = msgspec.json.Decoder(Detail)
 tactics_decoder = msgspec.json.Decoder(Tactics)
 
 
-def decode(decoder: msgspec.json.Decoder[T], content: bytes | Raw, document: str, prefix: str = "") -> T:
-    """Decode and validate, or raise SourceError naming the field at fault (`[17].type.name`)."""
+def decode(
+    decoder: msgspec.json.Decoder[T],
+    content: bytes | Raw,
+    document: str,
+    prefix: str = "",
+    whole: bytes | None = None,
+) -> T:
+    """Decode and validate, or raise SourceError naming the field at fault (`[17].type.name`).
+
+    Where `content` is a part of the document, `prefix` is its place and `whole` the document's bytes.
+    """
+    quarantined = bytes(content) if whole is None else whole
     try:
         return decoder.decode(content)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        raise malformed(document, reason, field=prefix + path.rstrip("`"), content=bytes(content)) from None
-    except msgspec.DecodeError as error:
-        raise malformed(document, f"not whole JSON: {error}", field=prefix or None, content=bytes(content)) from None
+        reason, path = located(error)
+        raise malformed(document, reason, field=prefix + path or None, content=quarantined) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise malformed(document, f"not whole JSON: {error}", field=prefix or None, content=quarantined) from None
+
+
+def located(error: msgspec.ValidationError) -> tuple[str, str]:
+    """What is wrong, and the path of the field at fault below the decoded value: `[17].type.name`, or nothing."""
+    reason, _, path = str(error).partition(" - at `$")
+    missing = re.search(r"missing required field `(.+)`$", reason)
+    return reason, path.rstrip("`") + (f".{missing[1]}" if missing else "")
 
 
 def malformed(document: str, reason: str, *, field: str | None = None, content: bytes | None = None) -> SourceError:

@@ -1,0 +1,151 @@
+"""`fotmate ingest`: one partition as one Dagster run, with progress while it works."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fotmate_assets.cli import err, out
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, Definitions, EventLogEntry
+
+STEP_OF = re.compile(r"^\[(\d+)/(\d+)\] (.*)", re.DOTALL)
+"""How the assets count their work in log lines: `[3/38] Arsenal v Everton: 3420 events`."""
+
+
+def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
+    """Run the provider's raw asset and all that is made from it; the exit status."""
+    from dagster import AssetKey
+    from dagster._core.utils import make_new_run_id
+
+    from fotmate_assets import runtime
+    from fotmate_assets.definitions import build_defs
+    from fotmate_assets.football.assets import SEASON_TABLES
+    from fotmate_assets.football.model import validated_season_key
+    from fotmate_assets.football.resources import PROVIDERS
+
+    if provider not in PROVIDERS:
+        raise runtime.NotConnectedError(f"unknown provider {provider!r}; there are {', '.join(PROVIDERS)}")
+    try:
+        validated_season_key(season_key)
+    except ValueError as error:
+        raise runtime.NotConnectedError(str(error)) from None
+    definitions, dagster = build_defs(), runtime.instance()
+    if not _offered(dagster, definitions, provider, season_key):
+        return 1
+    names = [f"{provider}_raw", *SEASON_TABLES, "events_lake"]
+    config = {"config": {"provider": provider, "match_id": match_id}}
+    run_id = make_new_run_id()
+    print(f"run_id: {run_id}", flush=True)
+    with progress(f"{provider} {season_key}") as on_event:
+        result = runtime.execute(
+            definitions,
+            dagster,
+            assets=[AssetKey(["football", name]) for name in names],
+            partition_key=season_key,
+            run_config={"ops": {f"football__{provider}_raw": config, "football_season": config}},
+            run_id=run_id,
+            on_event=on_event,
+        )
+    failed = [each for each in result.get_asset_check_evaluations() if not each.passed]
+    for evaluation in failed:
+        err.print(f"{evaluation.severity.value} {evaluation.check_name}: {evaluation.description}")
+    for event in result.get_asset_materialization_events():
+        rows = event.materialization.metadata.get("dagster/partition_row_count")
+        if rows is not None:
+            out.print(f"{event.asset_key.to_user_string() if event.asset_key else ''}: {rows.value} rows")
+    errors = [each for each in failed if each.severity.value == "ERROR"]
+    out.print("failed" if errors or not result.success else "done")
+    return 1 if errors or not result.success else 0
+
+
+def _offered(dagster: DagsterInstance, definitions: Definitions, provider: str, season_key: str) -> bool:
+    """True when the provider's catalogue has the season; it is asked again when it does not know it yet."""
+    from dagster import AssetKey
+
+    from fotmate_assets import runtime
+    from fotmate_assets.football import partitions
+
+    def known() -> bool:
+        registered = dagster.has_dynamic_partition(str(partitions.season.name), season_key)
+        return registered and provider in _providers_of(season_key)
+
+    if known():
+        return True
+    err.print(f"asking {provider} for its seasons")
+    runtime.execute(definitions, dagster, assets=[AssetKey(["football", "season_catalogue"])])
+    if known():
+        return True
+    registered = sorted(dagster.get_dynamic_partitions(str(partitions.season.name)))
+    err.print(f"[red]{provider} does not offer {season_key}[/red]")
+    if registered:
+        err.print("known seasons: " + ", ".join(registered))
+    err.print("`fotmate failures list` says what went wrong with a provider that could not be read")
+    return False
+
+
+def _providers_of(season_key: str) -> set[str]:
+    from fotmate_assets.core.postgres import make_engine
+    from fotmate_assets.football.queries import season_provider_ids
+    from fotmate_assets.settings import Settings
+
+    url = Settings().database_url
+    assert url is not None  # noqa: S101 - connect() has seen to it
+    engine = make_engine(url.get_secret_value())
+    try:
+        with engine.connect() as connection:
+            return set(season_provider_ids(connection, season_key))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[EventLogEntry], None]]:
+    """A listener for a run's events: a bar on a terminal, plain lines otherwise."""
+    if not err.is_terminal:
+        yield _plain
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[what]}"),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(title, total=None, what="")
+
+        def show(event: EventLogEntry) -> None:
+            counted = STEP_OF.match(event.user_message or "")
+            if event.is_dagster_event:
+                step = event.dagster_event
+                if step is not None and step.is_step_start:
+                    bar.update(task, description=f"{title} {step.step_key}", completed=0, total=None, what="")
+            elif counted:
+                done, total, what = counted.groups()
+                bar.update(task, completed=int(done), total=int(total), what=what[:60])
+            if _severity(event) >= logging.ERROR and event.user_message:
+                bar.console.print(f"[red]{event.user_message}[/red]")
+
+        yield show
+
+
+def _plain(event: EventLogEntry) -> None:
+    if event.is_dagster_event:
+        step = event.dagster_event
+        if step is not None and step.is_step_success:
+            err.print(f"{step.step_key}: done")
+        elif step is not None and step.is_step_failure:
+            err.print(f"{step.step_key}: failed: {step.message}")
+    elif _severity(event) >= logging.INFO and event.user_message:
+        err.print(event.user_message)
+
+
+def _severity(event: EventLogEntry) -> int:
+    return event.level if isinstance(event.level, int) else logging.getLevelNamesMapping()[event.level]

@@ -20,7 +20,7 @@ failures_app = typer.Typer(help="What is owed: list it, try it again.", no_args_
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(failures_app, name="failures")
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -36,9 +36,15 @@ def _connect() -> None:
 
 @app.command()
 def up() -> None:
-    """Start the embedded Postgres and S3 server (those that do not run), migrate, make the buckets."""
+    """Start the embedded servers (with FOTMATE_DATABASE_URL: none), migrate the schema, make the buckets."""
+    from fotmate_assets.settings import Settings
+
+    own_servers = Settings().database_url is not None
     _connect()
-    _print_status()
+    if own_servers:
+        out.print("FOTMATE_DATABASE_URL is set: nothing to start; schema and buckets are in order")
+    else:
+        _print_status()
 
 
 @app.command()

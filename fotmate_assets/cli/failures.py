@@ -39,12 +39,11 @@ def retry(failure_id: int) -> int:
     if failure.status == "resolved":
         err.print(f"failure {failure_id} is resolved already")
         return 3
-    # The bytes of a document that could not be used are kept: parse them again. Else ask the source again.
-    again = [] if failure.raw_sha256 else [failure.job]
+    # The bytes of a document that was fetched but could not be used are kept: parse them again. Else ask the source.
+    season_tables = [f"football/{name}" for name in SEASON_TABLES]
+    again = [] if failure.job in season_tables else [failure.job]
     if failure.partition_key:
-        again += [f"football/{name}" for name in (*SEASON_TABLES, "events_lake")]
-    else:
-        again = [failure.job]
+        again += [*season_tables, "football/events_lake"]
     with progress(f"{failure.source} {failure.document}") as on_event:
         runtime.execute(
             build_defs(),

@@ -49,7 +49,7 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
             dagster,
             assets=[AssetKey(["football", name]) for name in names],
             partition_key=season_key,
-            run_config={"ops": {f"football__{provider}_raw": config, "football_season": config}},
+            run_config={"ops": {f"football__{provider}_raw": config, "football_season_tables": config}},
             run_id=run_id,
             on_event=on_event,
         )

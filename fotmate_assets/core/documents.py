@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 from fotmate_assets.core.http import HttpClient, redacted
 from fotmate_assets.core.model import RawDocument, SourceError, Verdict
@@ -43,11 +44,11 @@ class FolderSource:
             if revision == known:
                 return None
             content = path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise SourceError(Verdict.EMPTY_UNEXPECTED, self.source, name, f"no such file: {path}") from None
         except OSError as error:
             raise SourceError(Verdict.TRANSPORT, self.source, name, f"{path}: {error}") from None
-        return RawDocument(self.source, name, content, path.as_uri(), datetime.now(UTC), revision)
+        return RawDocument(self.source, name, content, path.absolute().as_uri(), datetime.now(UTC), revision)
 
     def names(self, pattern: str) -> Iterator[str]:
         """Names of the files that match the glob `pattern`, sorted."""
@@ -64,7 +65,7 @@ class HttpSource:
 
     def fetch(self, name: str, known: str | None = None) -> RawDocument | None:
         """See DocumentSource."""
-        url = f"{self.base_url.rstrip('/')}/{checked_key(name)}"
+        url = f"{self.base_url.rstrip('/')}/{quote(checked_key(name))}"
         response = self.client.get(url, name, etag=known)
         if response is None:
             return None

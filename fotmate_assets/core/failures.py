@@ -48,5 +48,9 @@ def permanent_failure(context: AssetExecutionContext, errors: Sequence[SourceErr
 
 def failure_list(errors: Sequence[SourceError]) -> str:
     """Failures as a Markdown table that names source, document, field and reason."""
-    rows = [f"| {e.source} | {e.document} | {e.field or ''} | {e.verdict} | {e.reason} |" for e in errors]
+    rows = [_row(e.source, e.document, e.field or "", e.verdict, e.reason) for e in errors]
     return "\n".join(["| source | document | field | verdict | reason |", "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in cells)} |"

@@ -1,11 +1,11 @@
 """IO managers: polars frames into Postgres tables and into Parquet objects, partition by partition.
 
 Both read the asset's definition metadata, in Dagster's own words: `partition_expr` names the column that
-holds the partition key, and on an input `columns` lists the columns wanted.
+holds the partition key (a partitioned asset must have it), and on an input `columns` lists the columns wanted.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from dagster import (
     TableColumnConstraints,
     TableConstraints,
     TableSchema,
+    TimeWindowPartitionsDefinition,
 )
 from polars.io.plugins import register_io_source
 from sqlalchemy import (
@@ -46,7 +47,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, REAL
 from sqlalchemy.types import TypeEngine
 
-from fotmate_assets.core.object_store import ObjectMissingError, S3Store
+from fotmate_assets.core.object_store import ObjectMissingError
 from fotmate_assets.core.postgres import copy_rows, in_transaction
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
@@ -83,37 +84,37 @@ class PostgresIOManager(ConfigurableIOManager):
     """Writes a frame as the rows of the asset's partition, replacing exactly those; reads them back.
 
     The table is the one declared under the last part of the asset key. Without a partition the whole
-    table is replaced.
+    table is replaced. jsonb columns are JSON text in a frame.
     """
 
     postgres: ResourceDependency[Postgres]
 
     def handle_output(self, context: OutputContext, obj: pl.DataFrame) -> None:
-        """Replace the partition's rows in one transaction.
+        """Replace the rows of the partition (of each, in a single-run backfill) in one transaction.
 
         Raises ValueError naming the column when the frame has columns the table lacks, lacks columns
-        that may not be null, or holds rows of another partition.
+        that may not be null, or holds rows of another partition, and sqlalchemy.exc.DataError naming row
+        and column for a value that does not fit. Nothing is changed then.
         """
         table = _table(context.asset_key.path[-1])
-        column = _partition_column(table, context.definition_metadata)
-        keys = context.asset_partition_keys if context.has_asset_partitions else None
-        _check_columns(table, obj.columns)
-        values = _typed(column, keys) if column is not None and keys is not None else None
-        if values is not None and column is not None:
-            strangers = set(obj[column.name].unique()) - set(values)
-            if strangers:
-                raise ValueError(f"{table.name}.{column.name}: rows of {sorted(map(str, strangers))} are not of {keys}")
+        keys = _partition_keys(context)
+        column = _partition_column(table, context, context.definition_metadata)
+        _check_columns(table, obj.columns, column)
+        stale = delete(table)
+        if column is not None:
+            _check_partition(obj, column.name, context.asset_key, _typed(column, keys))
+            stale = stale.where(column.in_(_typed(column, keys)))
+        json = [name for name, kind in obj.schema.items() if kind == pl.String and _is_json(table.c[name])]
+        encoded = obj.with_columns(pl.col(json).cast(pl.Binary))
 
         def write(connection: Connection) -> None:
-            stale = delete(table)
-            connection.execute(stale.where(column.in_(values)) if column is not None and values is not None else stale)
-            copy_rows(connection, table, obj.columns, obj.iter_rows())
+            connection.execute(stale)
+            copy_rows(connection, table, encoded.columns, encoded.iter_rows())
 
         in_transaction(self.postgres.engine, write)
-        count = "dagster/partition_row_count" if keys is not None else "dagster/row_count"
         context.add_output_metadata(
             {
-                count: MetadataValue.int(obj.height),
+                _row_count_name(context): MetadataValue.int(obj.height),
                 "dagster/column_schema": table_schema(table),
                 "dagster/table_name": table.name,
             }
@@ -127,18 +128,17 @@ class PostgresIOManager(ConfigurableIOManager):
         table = _table(context.asset_key.path[-1])
         wanted = (context.definition_metadata or {}).get("columns") or table.columns.keys()
         chosen = [_column(table, name) for name in wanted]
-        column = _partition_column(table, _upstream_metadata(context))
-        condition = None
-        if column is not None and context.has_asset_partitions:
-            condition = column.in_(_typed(column, context.asset_partition_keys))
+        column = _partition_column(table, context, _upstream_metadata(context))
+        condition = None if column is None else column.in_(_typed(column, _partition_keys(context)))
         frame = register_io_source(
-            partial(self._read, table, condition), schema={each.name: polars_type(each) for each in chosen}
+            partial(self._read, table, chosen, condition), schema={each.name: polars_type(each) for each in chosen}
         )
         return frame if context.dagster_type.typing_type is pl.LazyFrame else frame.collect()
 
     def _read(
         self,
         table: Table,
+        offered: list[Column[Any]],
         condition: ColumnElement[bool] | None,
         columns: list[str] | None,
         predicate: pl.Expr | None,
@@ -146,7 +146,7 @@ class PostgresIOManager(ConfigurableIOManager):
         batch_rows: int | None,
     ) -> Iterator[pl.DataFrame]:
         """A polars IO source: batches of `table`, of which Postgres itself leaves out the other columns."""
-        chosen = [table.columns[name] for name in columns or table.columns.keys()]
+        chosen = [each for each in offered if columns is None or each.name in columns]
         query = select(*map(_readable, chosen)).order_by(*table.primary_key).limit(rows)
         if condition is not None:
             query = query.where(condition)
@@ -160,26 +160,34 @@ class PostgresIOManager(ConfigurableIOManager):
 
 
 class ParquetIOManager(ConfigurableIOManager):
-    """Writes a frame as one Parquet object per partition, `asset/key/column=partition/part.parquet`."""
+    """Writes a frame as one Parquet object per partition, `asset/key/column=partition/part.parquet`.
+
+    The partition column is in the object's key and, as Hive has it, not in the object. Read back, it comes
+    last, as a date in a time-partitioned asset and as text in any other.
+    """
 
     storage: ResourceDependency[ObjectStorage]
 
     def handle_output(self, context: OutputContext, obj: pl.DataFrame | pl.LazyFrame) -> None:
-        """Write the object whole: a reader sees the old one or the new one."""
+        """Write the object whole: a reader sees the old one or the new one.
+
+        Raises ValueError when the frame holds rows of another partition.
+        """
         frame = obj.lazy()
         key = _object_key(context, context.definition_metadata)
         if context.has_asset_partitions:
-            frame = frame.drop(_partition_name(context.definition_metadata), strict=False)
+            name = _partition_name(context.definition_metadata)
+            if name in frame.collect_schema():
+                frame = frame.map_batches(partial(_checked_batch, name, context), streamable=True).drop(name)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "part.parquet"
             frame.sink_parquet(path, compression="zstd")
             self.storage.store.put_file(key, path)
             size = path.stat().st_size
             rows = pl.scan_parquet(path).select(pl.len()).collect().item()
-        count = "dagster/partition_row_count" if context.has_asset_partitions else "dagster/row_count"
         context.add_output_metadata(
             {
-                count: MetadataValue.int(rows),
+                _row_count_name(context): MetadataValue.int(rows),
                 "dagster/uri": self.storage.store.url_of(key),
                 "size_bytes": MetadataValue.int(size),
                 "dagster/column_schema": TableSchema(
@@ -199,10 +207,16 @@ class ParquetIOManager(ConfigurableIOManager):
             raise ObjectMissingError(
                 f"{store.url_of(key)} is missing: materialize {context.asset_key.to_user_string()}"
             )
+        partition: dict[str, Any] = {}
+        if context.has_asset_partitions:
+            by_time = isinstance(context.asset_partitions_def, TimeWindowPartitionsDefinition)
+            partition = {_partition_name(_upstream_metadata(context)): pl.Date if by_time else pl.String}
         frame = pl.scan_parquet(
             store.url_of(key),
-            storage_options=store.polars_options if isinstance(store, S3Store) else None,
-            hive_partitioning=True,
+            storage_options=store.polars_options,
+            glob=False,
+            hive_partitioning=bool(partition),
+            hive_schema=partition or None,
         )
         wanted = (context.definition_metadata or {}).get("columns")
         return frame.select(wanted) if wanted else frame
@@ -235,7 +249,11 @@ def _upstream_metadata(context: InputContext) -> Any:
 
 
 def _readable(column: Column[Any]) -> ColumnElement[Any]:
-    return column.cast(Text).label(column.name) if isinstance(column.type, JSONB) else column
+    return column.cast(Text).label(column.name) if _is_json(column) else column
+
+
+def _is_json(column: Column[Any]) -> bool:
+    return isinstance(column.type, JSONB)
 
 
 def _table(name: str) -> Table:
@@ -257,22 +275,50 @@ def _partition_name(definition_metadata: Any) -> str:
     return str(name)
 
 
-def _partition_column(table: Table, definition_metadata: Any) -> Column[Any] | None:
-    name = (definition_metadata or {}).get("partition_expr")
-    return _column(table, str(name)) if name else None
+def _partition_column(
+    table: Table, context: InputContext | OutputContext, definition_metadata: Any
+) -> Column[Any] | None:
+    """The column that holds the partition key; None for an asset without partitions."""
+    return _column(table, _partition_name(definition_metadata)) if context.has_asset_partitions else None
+
+
+def _partition_keys(context: InputContext | OutputContext) -> list[str]:
+    return list(context.asset_partition_keys) if context.has_asset_partitions else []
 
 
 def _typed(column: Column[Any], keys: Iterable[str]) -> list[Any]:
     return [date.fromisoformat(key) if column.type.python_type is date else key for key in keys]
 
 
-def _check_columns(table: Table, names: Iterable[str]) -> None:
+def _check_columns(table: Table, names: Iterable[str], partition: Column[Any] | None) -> None:
     given = set(names)
     unknown = sorted(given - set(table.columns.keys()))
     needed = {c.name for c in table.columns if not c.nullable and c.server_default is None and c.identity is None}
+    if partition is not None:
+        needed.add(partition.name)
     lacking = sorted(needed - given)
     if unknown or lacking:
         raise ValueError(f"table {table.name}: unknown columns {unknown}, missing columns {lacking}")
+
+
+def _check_partition(frame: pl.DataFrame, name: str, asset: AssetKey, allowed: Sequence[Any]) -> None:
+    strangers = set(frame[name].unique()) - set(allowed)
+    if strangers:
+        where = f"{asset.to_user_string()}, column {name}"
+        raise ValueError(f"{where}: rows of {sorted(map(str, strangers))} are not of {sorted(map(str, allowed))}")
+
+
+def _checked_batch(name: str, context: OutputContext, batch: pl.DataFrame) -> pl.DataFrame:
+    """`batch`, which must be of the one partition that is written."""
+    _check_partition(batch.select(pl.col(name).cast(pl.String)), name, context.asset_key, [context.asset_partition_key])
+    return batch
+
+
+def _row_count_name(context: OutputContext) -> str:
+    """Dagster's name for the number of rows; it has none for several partitions written at once."""
+    if not context.has_asset_partitions:
+        return "dagster/row_count"
+    return "dagster/partition_row_count" if len(_partition_keys(context)) == 1 else "rows_of_all_partitions"
 
 
 def _object_key(context: InputContext | OutputContext, definition_metadata: Any) -> str:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from fotmate_assets.core.model import SourceError, Verdict
-from fotmate_assets.core.postgres import in_transaction
+from fotmate_assets.core.postgres import in_transaction, lock_for_transaction
 from fotmate_assets.core.tables import ingestion_failures, ingestion_jobs, quarantine
 
 FIRST_RETRY = timedelta(minutes=1)
@@ -59,13 +59,13 @@ class Failure:
     max_attempts: int
     next_retry_at: datetime | None
     last_failed_at: datetime
-    field: str | None = field(default=None)
-    raw_sha256: str | None = None
+    field: str | None
+    raw_sha256: str | None
 
 
 def retry_wait(attempts: int) -> timedelta:
-    """Wait after that many failed attempts: 1, 2, 4, 8, 16 minutes, at most 30."""
-    return min(LONGEST_RETRY, FIRST_RETRY * (1 << (attempts - 1)))
+    """Wait after that many failed attempts (1 or more): 1, 2, 4, 8, 16 minutes, at most 30."""
+    return min(LONGEST_RETRY, FIRST_RETRY * (1 << min(attempts - 1, 5)))
 
 
 class Ledger:
@@ -77,7 +77,9 @@ class Ledger:
 
     @contextmanager
     def attempt(self, job: Job) -> Iterator[Attempt]:
-        """Record one attempt, however it ends; a SourceError gives the verdict and is raised on."""
+        """Record one attempt, however it ends. What the block raises is raised on: a SourceError gives the verdict,
+        anything else (an interrupt, too) counts as transport.
+        """
         attempt = Attempt()
         started = time.monotonic()
         try:
@@ -85,7 +87,7 @@ class Ledger:
         except SourceError as error:
             attempt.verdict, attempt.message = error.verdict, str(error)
             raise
-        except Exception as error:
+        except BaseException as error:
             attempt.verdict, attempt.message = Verdict.TRANSPORT, f"{type(error).__name__}: {error}"
             raise
         finally:
@@ -97,7 +99,7 @@ class Ledger:
                 "verdict": attempt.verdict,
                 "rows": attempt.rows,
                 "duration_s": time.monotonic() - started,
-                "message": attempt.message,
+                "message": _storable(attempt.message),
                 "run_id": job.run_id,
                 "trace_id": job.run_id,
             }
@@ -107,24 +109,28 @@ class Ledger:
         """Record that `error` left something undone; a repeat counts as a further attempt.
 
         A refused document (`raw_sha256` of its kept bytes) goes to quarantine as well. What asking
-        again cannot mend (auth, blocked, malformed) gets no retry time of its own.
+        again cannot mend (auth, blocked, malformed) gets no retry time of its own; a source that says
+        when to come back is not asked before.
         """
         in_transaction(self._engine, lambda connection: self._owe(connection, job, error, raw_sha256))
 
     def _owe(self, connection: Connection, job: Job, error: SourceError, raw_sha256: str | None) -> None:
-        key = _key(job, error.document)
+        document, field, reason = _storable(error.document), _storable(error.field), _storable(error.reason)
+        key = _key(job, document)
+        lock_for_transaction(connection, f"owed {key}")
         table = ingestion_failures.c
-        before = connection.scalar(select(table.attempts).where(*_owed(job), table.document == error.document))
+        before = connection.scalar(select(table.attempts).where(*_owed(job), table.document == document))
         attempts = 1 + (before or 0)
         exhausted = attempts >= self._max_attempts
+        wait = max(retry_wait(attempts), timedelta(seconds=error.retry_after_s or 0.0))
         values: dict[str, Any] = {
             "verdict": error.verdict,
-            "field": error.field,
-            "reason": error.reason,
+            "field": field,
+            "reason": reason,
             "status": "exhausted" if exhausted else "pending",
             "attempts": attempts,
             "max_attempts": self._max_attempts,
-            "next_retry_at": None if exhausted or error.verdict.is_permanent else func.now() + retry_wait(attempts),
+            "next_retry_at": None if exhausted or error.verdict.is_permanent else func.now() + wait,
             "raw_sha256": raw_sha256,
             "run_id": job.run_id,
             "last_failed_at": func.now(),
@@ -139,19 +145,19 @@ class Ledger:
                 pg_insert(quarantine)
                 .values(
                     source=job.source,
-                    document=error.document,
+                    document=document,
                     partition_key=job.partition_key,
                     sha256=raw_sha256,
                     size_bytes=len(error.content),
-                    field=error.field,
-                    reason=error.reason,
+                    field=field,
+                    reason=reason,
                 )
                 .on_conflict_do_nothing()
             )
 
     def settle(self, job: Job, documents: Iterable[str]) -> int:
         """Mark what was owed on these documents as resolved; return how many rows that were."""
-        names = list(documents)
+        names = [_storable(name) for name in documents]
         if not names:
             return 0
         statement = (
@@ -177,6 +183,14 @@ class Ledger:
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [Failure(**{**row, "verdict": Verdict(row["verdict"])}) for row in rows]
+
+
+AnyText = TypeVar("AnyText", str, str | None)
+
+
+def _storable(value: AnyText) -> AnyText:
+    """Text as Postgres can hold it: what a hostile document makes us say must not break the ledger."""
+    return value and value.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _key(job: Job, document: str) -> dict[str, str]:

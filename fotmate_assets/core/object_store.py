@@ -69,7 +69,7 @@ def open_store(url: str, endpoint_url: str | None = None) -> ObjectStore:
     parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc:
         return S3Store(url.rstrip("/"), endpoint_url)
-    if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/") and parts.path.strip("/"):
         return LocalStore(url.rstrip("/"))
     raise ValueError(f"{url!r} is neither s3://bucket/prefix nor file:///folder")
 

@@ -39,25 +39,27 @@ class _JsonbDumper(JsonbBinaryDumper):
         return super().dump(obj)
 
 
-def _checked(type_name: str, layout: str) -> type[Dumper]:
-    """A dumper that refuses a number that does not fit; psycopg's own wraps it around without a word."""
+def _strict(type_name: str, encode: Callable[[Any], bytes]) -> type[Dumper]:
+    """A binary dumper that raises for what does not fit its type."""
 
-    class Checked(Dumper):
+    class Strict(Dumper):
         oid = pg_types[type_name].oid
         format = Format.BINARY
-        dump = struct.Struct(layout).pack
+        dump = encode  # type: ignore[assignment] # a C function, which is no method: no Python frame per value
 
-    return Checked
+    return Strict
 
 
 _DUMPERS = (
     _JsonbDumper,
-    _checked("int2", "!h"),
-    _checked("int4", "!i"),
-    _checked("int8", "!q"),
-    _checked("float4", "!f"),
+    _strict("bool", {True: b"\x01", False: b"\x00"}.__getitem__),
+    _strict("int2", struct.Struct("!h").pack),
+    _strict("int4", struct.Struct("!i").pack),
+    _strict("int8", struct.Struct("!q").pack),
+    _strict("float4", struct.Struct("!f").pack),
 )
-"""Of COPY, where the column's type decides how a value is sent."""
+"""Of COPY, where the column's type decides how a value is sent. psycopg's own dumpers wrap a number around that is
+too large (40000 becomes -25536 in a smallint, 1e300 infinity in a real), and take any text for true."""
 
 
 def make_engine(url: str, *, pool_size: int = 5, application_name: str = "fotmate") -> Engine:
@@ -106,7 +108,7 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts:
     @tenacity.retry(
         retry=tenacity.retry_if_exception(is_transient),
         stop=tenacity.stop_after_attempt(attempts),
-        wait=tenacity.wait_exponential_jitter(initial=0.5, max=8, jitter=0.2),
+        wait=tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.2),
         reraise=True,
     )
     def attempt() -> T:
@@ -155,7 +157,7 @@ def copy_rows(connection: Connection, table: Table, columns: Sequence[str], rows
     return count
 
 
-_MISFITS = (TypeError, ValueError, OverflowError, AttributeError, struct.error, psycopg.DataError)
+_MISFITS = (TypeError, ValueError, OverflowError, AttributeError, KeyError, struct.error, psycopg.DataError)
 """What dumpers raise for a value of the wrong type or size."""
 
 

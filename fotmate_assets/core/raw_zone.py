@@ -12,18 +12,18 @@ provider can be seen and any revision parsed again without asking the provider.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 import zstandard
 
-from fotmate_assets.core.model import RawDocument
+from fotmate_assets.core.model import RawDocument, SourceError, Verdict
 from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore
 
 
 class RawCorruptedError(Exception):
-    """The stored bytes no longer have the hash they are filed under."""
+    """An object of the raw zone is not what was written; the message names its URL."""
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -50,6 +50,13 @@ class Manifest(msgspec.Struct):
         """The newest revision of a document, or None."""
         revisions = self.documents.get(name)
         return revisions[-1] if revisions else None
+
+    def distrust(self, names: Iterable[str]) -> None:
+        """Forget the tokens of these documents, so that they are fetched again whatever their source says."""
+        for name in names:
+            current = self.current(name)
+            if current is not None:
+                self.documents[name][-1] = msgspec.structs.replace(current, revision=None, token=None)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Names of the documents that start with `prefix`, sorted."""
@@ -98,20 +105,29 @@ class RawZone:
         return content
 
     def document(self, manifest: Manifest, name: str) -> RawDocument | None:
-        """The newest revision of a document, re-read without asking the provider; None if never fetched."""
+        """The newest revision of a document, re-read without asking the provider; None if never fetched.
+
+        Raises SourceError (malformed) naming it where its bytes are gone or damaged.
+        """
         revision = manifest.current(name)
         if revision is None:
             return None
-        return RawDocument(
-            manifest.source, name, self.get(revision.sha256), revision.url, revision.fetched_at, revision.revision
-        )
+        try:
+            content = self.get(revision.sha256)
+        except (ObjectMissingError, RawCorruptedError) as error:
+            reason = f"the raw zone lost it: {type(error).__name__}: {error}"
+            raise SourceError(Verdict.MALFORMED, manifest.source, name, reason) from error
+        return RawDocument(manifest.source, name, content, revision.url, revision.fetched_at, revision.revision)
 
     def manifest(self, source: str, partition_key: str) -> Manifest:
-        """The manifest of a partition; empty where nothing was ever fetched."""
+        """The manifest of a partition; empty where nothing was ever fetched. Raises RawCorruptedError."""
+        key = _manifest(source, partition_key)
         try:
-            return msgspec.json.decode(self.store.get(_manifest(source, partition_key)), type=Manifest)
+            return msgspec.json.decode(self.store.get(key), type=Manifest)
         except ObjectMissingError:
             return Manifest(source, partition_key)
+        except msgspec.DecodeError as error:
+            raise RawCorruptedError(f"{self.store.url_of(key)}: {error}") from None
 
     def save(self, manifest: Manifest) -> None:
         """Write a manifest, atomically."""

@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, InitResourceContext
 from sqlalchemy import Engine
 
 from fotmate_assets.core.ledger import Ledger
@@ -29,6 +29,12 @@ class Postgres(ConfigurableResource["Postgres"]):
     def ledger(self) -> Ledger:
         """The ledger of this database."""
         return Ledger(self.engine, self.max_attempts)
+
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        """Close the pool: a code server makes a resource for every tick of a schedule or sensor."""
+        engine: Engine | None = self.__dict__.get("engine")
+        if engine is not None:
+            engine.dispose()
 
 
 class ObjectStorage(ConfigurableResource["ObjectStorage"]):

@@ -15,6 +15,7 @@ from fotmate_assets.core.raw_zone import Manifest, RawZone
 
 STOPS_THE_SOURCE = frozenset({Verdict.QUOTA, Verdict.AUTH, Verdict.BLOCKED})
 SAVE_EVERY = 50
+"""Documents after which the manifest is saved, so that a killed sync does not start over."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def sync(
 
     One document's failure does not stop the others, except a refusal (quota, auth, blocked), after
     which the source is not asked again: what was not asked for is reported as failed with its verdict.
+    Anything but a SourceError, such as a bucket that is away, ends the sync and is raised; what was fetched
+    until then is noted.
     """
     report = SyncReport()
     lock = threading.Lock()
@@ -69,33 +72,40 @@ def sync(
         if current is not None and want.token is not None and want.token == current.token:
             report.unchanged.append(want.name)
             return
-        stopped = report.stopped
         try:
-            if stopped is not None:
-                raise SourceError(stopped.verdict, source.source, want.name, f"not asked for after: {stopped}")
+            _refuse_after(report.stopped, source.source, want.name)
             document = source.fetch(want.name, current.revision if current else None)
             if document is not None:
                 zone.put(document.content)
         except SourceError as error:
             if error.verdict is Verdict.EMPTY_UNEXPECTED and want.absence is not Verdict.EMPTY_UNEXPECTED:
-                error.verdict = want.absence
-                report.absent.append(error)
+                report.absent.append(SourceError(want.absence, error.source, error.document, error.reason))
             else:
                 report.failures.append(error)
             return
         with lock:
             if document is None:
-                assert current is not None  # noqa: S101 - only a known revision can be unchanged
-                manifest.documents[want.name][-1] = msgspec.structs.replace(current, token=want.token)
                 report.unchanged.append(want.name)
-                return
-            (report.changed if manifest.record(document, want.token) else report.unchanged).append(want.name)
+                assert current is not None  # noqa: S101 - only a known revision can be unchanged
+                if current.token == want.token:
+                    return
+                manifest.documents[want.name][-1] = msgspec.structs.replace(current, token=want.token)
+            else:
+                (report.changed if manifest.record(document, want.token) else report.unchanged).append(want.name)
             unsaved += 1
             if unsaved % SAVE_EVERY == 0:
                 zone.save(manifest)
 
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(one, wanted))
-    if report.changed or unsaved:
-        zone.save(manifest)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(one, wanted))
+    finally:
+        if unsaved % SAVE_EVERY:
+            zone.save(manifest)
     return report
+
+
+def _refuse_after(stopped: SourceError | None, source: str, document: str) -> None:
+    if stopped is not None:
+        reason = f"not asked for after: {stopped}"
+        raise SourceError(stopped.verdict, source, document, reason, retry_after_s=stopped.retry_after_s)

@@ -1,6 +1,6 @@
 """The football assets: thin op bodies over `ingest`, with what people look at as metadata."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -27,6 +27,7 @@ from fotmate_assets.core.failures import (
     permanent_failure,
 )
 from fotmate_assets.core.io_managers import last_metadata, table_schema
+from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
 from fotmate_assets.football import partitions, pictures, queries
@@ -89,7 +90,7 @@ def season_catalogue(
     return MaterializeResult(
         metadata={
             "dagster/row_count": len(offered),
-            "failures": MetadataValue.md(failure_list(failures)),
+            **_told(failures=failures),
             "seasons": MetadataValue.table(
                 [TableRecord({"season": key, "providers": ", ".join(offered[key])}) for key in sorted(offered)]
             ),
@@ -137,8 +138,7 @@ def _raw_asset(name: str) -> AssetsDefinition:
                 "dagster/partition_row_count": len(report.changed) + len(report.unchanged),
                 "documents_changed": len(report.changed),
                 "documents_unchanged": len(report.unchanged),
-                "documents_absent": MetadataValue.md(failure_list(report.absent)),
-                "failures": MetadataValue.md(failure_list(report.failures)),
+                **_told(documents_absent=report.absent, failures=report.failures),
             }
         )
 
@@ -149,7 +149,7 @@ RAW_ASSETS = [_raw_asset(name) for name in PROVIDERS]
 
 
 @multi_asset(
-    name="football_season",
+    name="football_season_tables",
     specs=[
         AssetSpec(
             key=["football", name],
@@ -204,9 +204,12 @@ def season_tables(
     common: dict[str, Any] = {
         "matches_loaded": len(outcome.loaded),
         "matches_unchanged": outcome.unchanged,
-        "matches_waiting": MetadataValue.md("\n".join(f"- {label}" for label in outcome.waiting)),
-        "matches_vanished": MetadataValue.md("\n".join(f"- {match}" for match in outcome.vanished)),
-        "failures": MetadataValue.md(failure_list(outcome.failures)),
+        **_told(failures=outcome.failures),
+        **{
+            name: MetadataValue.md("\n".join(f"- {match}" for match in labels))
+            for name, labels in (("matches_waiting", outcome.waiting), ("matches_vanished", outcome.vanished))
+            if labels
+        },
     }
     with postgres.engine.connect() as connection:
         revision = queries.season_revision(connection, key)
@@ -225,6 +228,11 @@ def season_tables(
                 **looks.get(name, {}),
             },
         )
+
+
+def _told(**errors: Sequence[SourceError]) -> dict[str, MetadataValue[Any]]:
+    """Each non-empty list of errors as a table under its name."""
+    return {name: MetadataValue.md(failure_list(found)) for name, found in errors.items() if found}
 
 
 PICTURES = ("shot_map", "xg_race")

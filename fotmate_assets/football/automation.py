@@ -15,7 +15,6 @@ from dagster import (
 from sqlalchemy import select
 
 from fotmate_assets.core.resources import Postgres
-from fotmate_assets.football import partitions
 from fotmate_assets.football.assets import CATALOGUE, GROUP
 from fotmate_assets.football.tables import matches
 
@@ -61,7 +60,6 @@ football_catalogue = define_asset_job(
 football_season = define_asset_job(
     "football_season",
     AssetSelection.groups(GROUP) - AssetSelection.assets(CATALOGUE),
-    partitions_def=partitions.season,
     description="Fetch and load one season.",
 )
 

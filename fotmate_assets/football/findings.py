@@ -122,7 +122,7 @@ def coordinates_in_bounds(connection: Connection, key: str) -> list[Finding]:
 
 
 def ids_resolve(connection: Connection, key: str) -> list[Finding]:
-    """Sides and players of events are those of the match and of its squads."""
+    """Sides, players and recipients of events are those of the match and of its squads."""
     return _rows(
         connection,
         key,
@@ -140,6 +140,15 @@ def ids_resolve(connection: Connection, key: str) -> list[Finding]:
         left join lineups l on l.match_id = e.match_id and l.player_id = e.player_id and l.team_id = e.team_id
         where e.season_key = :key and e.player_id is not null and l.player_id is null
         group by e.match_id, e.player_id, p.name
+        union all
+        select e.match_id, 'recipient_id',
+               coalesce(p.name, e.recipient_id || ' (unknown)') || ' is in no squad of the match ('
+               || count(*) || ' events)'
+        from match_events e
+        left join players p on p.player_id = e.recipient_id
+        left join lineups l on l.match_id = e.match_id and l.player_id = e.recipient_id
+        where e.season_key = :key and e.recipient_id is not null and l.player_id is null
+        group by e.match_id, e.recipient_id, p.name
         """,
     )
 
@@ -156,7 +165,7 @@ def eleven_starters(connection: Connection, key: str) -> list[Finding]:
         join teams t on t.team_id = side.team_id
         left join lineups l on l.match_id = m.match_id and l.team_id = side.team_id
         where m.season_key = :key and m.event_count > 0
-        group by m.match_id, t.name
+        group by m.match_id, t.team_id
         having count(l.player_id) filter (where l.is_starter) <> 11
            and count(l.player_id) filter (where l.is_starter is null) = 0
         """,
@@ -191,15 +200,15 @@ def minutes_add_up(connection: Connection, key: str) -> list[Finding]:
     """
     moments = connection.execute(
         text("""
-        select e.match_id, e.team_id, e.period, e.timestamp_ms, e.event_type, e.outcome, e.card,
+        select e.match_id, e.team_id, e.player_id, e.period, e.timestamp_ms, e.event_type, e.outcome, e.card,
                e.player_id is not null and exists (
                    select from match_player_stats s
                    where s.match_id = e.match_id and s.player_id = e.player_id and s.minutes > 0
-               ) as on_pitch
+               ) as plays
         from match_events e
         where e.season_key = :key and e.period < 5
-          and (e.event_type in ('Half End', 'Player Off') or e.card is not null)
-        order by e.match_id, e.period, e.timestamp_ms
+          and (e.event_type in ('Half End', 'Player Off', 'Substitution') or e.card is not null)
+        order by e.match_id, e.event_index
         """),
         {"key": key},
     ).all()
@@ -207,13 +216,21 @@ def minutes_add_up(connection: Connection, key: str) -> list[Finding]:
     for row in moments:
         if row.event_type == "Half End":
             ends[row.match_id][row.period] = max(row.timestamp_ms, ends[row.match_id].get(row.period, 0))
+    off: dict[tuple[str, str], bool] = {}
     lost: dict[tuple[str, str], float] = defaultdict(float)
     for row in moments:
-        leaves = row.card in DISMISSALS or (row.event_type == "Player Off" and row.outcome == "Permanent")
-        if leaves and row.on_pitch and row.match_id in ends:
-            periods = ends[row.match_id]
-            left = sum(length for period, length in periods.items() if period > row.period)
-            lost[row.match_id, row.team_id] += left + max(0, periods.get(row.period, 0) - row.timestamp_ms)
+        if row.match_id not in ends or not row.plays:
+            continue
+        periods, player, side = ends[row.match_id], (row.match_id, row.player_id), (row.match_id, row.team_id)
+        to_come = sum(length for period, length in periods.items() if period > row.period)
+        left = to_come + max(0, periods.get(row.period, 0) - row.timestamp_ms)
+        if row.event_type == "Substitution":
+            if off.get(player):  # somebody comes on for a player who had left: the side is whole again
+                lost[side] -= left
+            off[player] = False
+        elif player not in off and (row.card in DISMISSALS or row.outcome == "Permanent"):
+            lost[side] += left
+            off[player] = True
     played = connection.execute(
         text("""
         select s.match_id, s.team_id, t.name, sum(s.minutes) as minutes
@@ -241,9 +258,11 @@ def results_are_in(connection: Connection, key: str) -> list[Finding]:
         key,
         """
         select match_id, 'status', 'played on ' || match_date || ' by the calendar, still ' || status
+               || case when status = 'played' then ' without a score' else '' end
                || '; loaded ' || to_char(loaded_at, 'YYYY-MM-DD')
         from matches
-        where season_key = :key and match_date < current_date - 2 and status = 'scheduled'
+        where season_key = :key and match_date < current_date - 2
+          and (status = 'scheduled' or (status = 'played' and (home_score is null or away_score is null)))
         """,
     )
 

@@ -11,25 +11,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from fotmate_assets.core.ledger import Job, Ledger
 from fotmate_assets.core.model import SourceError, Verdict
-from fotmate_assets.core.object_store import ObjectMissingError
-from fotmate_assets.core.raw_zone import RawCorruptedError, RawZone
+from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.core.sync import SyncReport
-from fotmate_assets.football.load import LoadedMatch, load_match, open_partition, stored_revisions
+from fotmate_assets.football.load import LoadedMatch, load_match, open_partition, outranked, stored_revisions
 from fotmate_assets.football.model import MatchAggregate
 from fotmate_assets.football.sources.provider import PlannedMatch, Provider, ProviderSeason
 
 MATCHES_JOB = "football/matches"
 
-REFUSED = (IntegrityError, DataError, psycopg.IntegrityError, psycopg.DataError)
-"""COPY goes past SQLAlchemy, and raises the driver's errors as they are."""
-UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, ObjectMissingError, RawCorruptedError)
-"""A parser that trips over one match, or bytes that the raw zone no longer has, do not stop the season."""
+UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
+"""What a parser raises that trips over a document: one match's failure, not the season's end."""
 
 
 def raw_job(provider: str) -> str:
@@ -65,7 +61,10 @@ def fetch_season(
     match_id: str | None = None,
     run_id: str | None = None,
 ) -> SyncReport:
-    """Bring the raw documents of a season, or of one match of it, up to date."""
+    """Bring the raw documents of a season, or of one match of it, up to date.
+
+    A document that something is owed on is fetched again even if its source calls it unchanged.
+    """
     job = Job(provider.name, raw_job(provider.name), season_key, run_id)
     manifest = zone.manifest(provider.name, season_key)
     with ledger.attempt(job) as attempt:
@@ -134,8 +133,13 @@ def load_season(
         if not plan.failures and not plan.waiting:
             outcome.vanished = sorted(stored.keys() - {planned.provider_match_id for planned in plan.matches})
         chosen = [planned for planned in plan.matches if match_id in (None, planned.provider_match_id)]
-        changed = [planned for planned in chosen if stored.get(planned.provider_match_id) != planned.revision]
-        outcome.unchanged = len(chosen) - len(changed)
+        theirs = outranked(engine, season_key, provider.name)
+        changed = [
+            planned
+            for planned in chosen
+            if planned.provider_match_id not in theirs and stored.get(planned.provider_match_id) != planned.revision
+        ]
+        outcome.unchanged = sum(planned.provider_match_id not in theirs for planned in chosen) - len(changed)
         if changed:
             open_partition(engine, season_key)
         for count, (planned, built) in enumerate(_built_ahead(changed), start=1):
@@ -169,11 +173,9 @@ def _load(engine: Engine, provider: str, planned: PlannedMatch, built: Future[Ma
         raise SourceError(Verdict.MALFORMED, provider, document, reason) from error
     try:
         return load_match(engine, aggregate, planned.revision, document)
-    except REFUSED as error:
-        refusal = error.orig if isinstance(error, DBAPIError) else error
-        reason = f"{planned.label}: the database refuses it: {refusal}"
-        field = refusal.diag.constraint_name if isinstance(refusal, psycopg.Error) else None
-        raise SourceError(Verdict.MALFORMED, provider, document, reason, field=field) from error
+    except (IntegrityError, DataError) as error:
+        reason = f"{planned.label}: the database refuses it: {error.orig}"
+        raise SourceError(Verdict.MALFORMED, provider, document, reason) from error
 
 
 def _built_ahead(planned: Iterable[PlannedMatch]) -> Iterator[tuple[PlannedMatch, Future[MatchAggregate]]]:

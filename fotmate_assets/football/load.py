@@ -7,21 +7,26 @@ COPY. Never an upsert by event id: StatsBomb re-collects matches under new event
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, SmallInteger, delete, func, select
+from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.postgres import copy_rows, in_transaction, lock_for_transaction
 from fotmate_assets.football.model import Event, MatchAggregate, Season
 from fotmate_assets.football.registry import Origin, allocate_match_id, player_ids, team_ids
-from fotmate_assets.football.tables import competitions, lineups, match_events, match_player_stats, matches, seasons
+from fotmate_assets.football.tables import (
+    competitions,
+    id_mappings,
+    lineups,
+    match_events,
+    match_player_stats,
+    matches,
+    seasons,
+)
 
 RANK = {"statsbomb": 3, "metrica": 2, "fbref": 1, "openfootball": 0}
 """Whose account of a match wins when several providers have it: the one that knows more."""
@@ -47,15 +52,6 @@ LINEUP_COLUMNS = (
     "spells",
     "cards",
 )
-EVENT_INTEGERS = (
-    ("index", "i"),
-    ("period", "h"),
-    ("timestamp_ms", "i"),
-    ("minute", "h"),
-    ("second", "h"),
-    ("possession", "i"),
-)
-"""Integers of an event and the C type of their column."""
 STAT_COLUMNS = tuple(column.name for column in match_player_stats.columns)
 """The first four are ids and the last is JSON; those between are attributes of PlayerMatchStats."""
 
@@ -119,6 +115,23 @@ def stored_revisions(engine: Engine, season_key: str, provider: str) -> dict[str
         return {row.provider_match_id: row.revision_sha256 for row in connection.execute(query)}
 
 
+def outranked(engine: Engine, season_key: str, provider: str) -> set[str]:
+    """The provider's ids of matches that a better provider owns: there is nothing for it to write."""
+    better = [name for name, rank in RANK.items() if rank > RANK[provider]]
+    query = (
+        select(id_mappings.c.provider_id)
+        .join(matches, matches.c.match_id == id_mappings.c.internal_id)
+        .where(
+            id_mappings.c.entity_type == "match",
+            id_mappings.c.provider == provider,
+            matches.c.season_key == season_key,
+            matches.c.provider.in_(better),
+        )
+    )
+    with engine.connect() as connection:
+        return set(connection.scalars(query))
+
+
 def load_match(engine: Engine, aggregate: MatchAggregate, revision: str, document: str) -> LoadedMatch | None:
     """Write one match whole. None when its stored revision is `revision` already, or a better provider owns it.
 
@@ -129,7 +142,6 @@ def load_match(engine: Engine, aggregate: MatchAggregate, revision: str, documen
 
 def _load(connection: Connection, aggregate: MatchAggregate, revision: str, document: str) -> LoadedMatch | None:
     match = aggregate.match
-    _refuse_overflow(aggregate, document)
     lock_for_transaction(connection, f"season {match.season_key}")
     origin = Origin(match.provider, match.season_key, document)
     teams = team_ids(connection, origin, (match.home, match.away))
@@ -167,26 +179,6 @@ def _load(connection: Connection, aggregate: MatchAggregate, revision: str, docu
     squad = copy_rows(connection, lineups, LINEUP_COLUMNS, _lineup_rows(aggregate, match_id, teams, players))
     stats = copy_rows(connection, match_player_stats, STAT_COLUMNS, _stat_rows(aggregate, match_id, teams, players))
     return LoadedMatch(match_id, events, squad, stats)
-
-
-def _refuse_overflow(aggregate: MatchAggregate, document: str) -> None:
-    """Raise SourceError for an integer that its column cannot hold: binary COPY would wrap it without a word."""
-    provider = aggregate.match.provider
-
-    def check(typecode: str, name: str, values: Iterable[int]) -> None:
-        try:
-            array(typecode, values)
-        except OverflowError as error:
-            raise SourceError(Verdict.MALFORMED, provider, document, f"{name}: {error}", field=name) from None
-
-    for name, typecode in EVENT_INTEGERS:
-        position = Event._fields.index(name)
-        values = map(itemgetter(position), aggregate.events)
-        check(typecode, name, filter(None, values) if name == "possession" else values)
-    check("h", "shirt_number", (member.shirt_number or 0 for member in aggregate.lineups))
-    for name in STAT_COLUMNS[4:-1]:
-        if isinstance(match_player_stats.c[name].type, SmallInteger):
-            check("h", name, (getattr(stats, name) for stats in aggregate.stats))
 
 
 def _put_match(

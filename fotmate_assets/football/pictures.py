@@ -45,7 +45,7 @@ def shot_map(match: MatchDetail) -> bytes:
                 zorder=3 if goal else 2,
                 ax=axes,
             )
-    figure.suptitle(f"{_title(match)}\nshots by xG, goals filled; each side attacks its own end", fontsize=10)
+    figure.suptitle(f"{_title(match)}\nshots by xG, goals filled", fontsize=10)
     return _png(figure)
 
 
@@ -66,7 +66,7 @@ def xg_race(match: MatchDetail) -> bytes:
                 axes.plot(minutes[-1], total, "o", color=colour, zorder=3)
         name = match.match.home_team if team_id == match.match.home_team_id else match.match.away_team
         axes.step([*minutes, end], [*values, total], where="post", color=colour, label=f"{name} {total:.2f}")
-    axes.set(title=f"{_title(match)}: xG race", xlabel="minute", ylabel="xG", xlim=(0, end), ylim=(0, None))
+    axes.set(title=f"xG race: {_title(match)}", xlabel="minute", ylabel="xG", xlim=(0, end), ylim=(0, None))
     axes.legend(loc="upper left", frameon=False)
     return _png(figure)
 
@@ -94,11 +94,13 @@ def _clock(event: EventRow) -> float:
 
 
 def _title(match: MatchDetail) -> str:
+    """Result and season; the season's name tells a simulated league from a real one."""
     summary = match.match
     shootout = ""
     if summary.home_shootout is not None:
         shootout = f" ({summary.home_shootout}-{summary.away_shootout} on penalties)"
-    return f"{summary.home_team} {summary.home_score}-{summary.away_score} {summary.away_team}{shootout}"
+    result = f"{summary.home_team} {summary.home_score}-{summary.away_score} {summary.away_team}{shootout}"
+    return f"{result}, {summary.season_key}"
 
 
 def _png(figure: Figure) -> bytes:

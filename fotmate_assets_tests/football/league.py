@@ -164,7 +164,7 @@ def fresh_database(stack: Stack, template: str) -> Iterator[Database]:
     state, environment = stack.state.postgres, stack.environment()
     owner = make_url(environment["FOTMATE_DATABASE_OWNER_URL"])
     superuser = owner.set(username="postgres", password=state.superuser_password, database="postgres")
-    admin = create_engine(superuser, isolation_level="AUTOCOMMIT")
+    admin = create_engine(superuser, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with admin.connect() as connection:
         connection.execute(text(f"create database {name} template {template} owner fotmate_owner"))
         connection.execute(text(f"grant connect, temporary on database {name} to fotmate_writer"))
@@ -206,7 +206,7 @@ def digest(engine: Engine) -> dict[str, str]:
 
 def _digest(connection: Connection, table: str) -> str:
     drop = " - ".join(["to_jsonb(t)", *(f"'{name}'" for name in CLOCKS)])
-    statement = f"select count(*) || ' ' || md5(coalesce(string_agg(row, ' ' order by row), '')) from ("
+    statement = "select count(*) || ' ' || md5(coalesce(string_agg(row, ' ' order by row), '')) from ("
     return str(connection.scalar(text(f"{statement}select ({drop})::text as row from {table} t) as rows")))
 
 
@@ -215,7 +215,8 @@ def partial_matches(engine: Engine) -> list[tuple[object, ...]]:
     with engine.connect() as connection:
         rows = connection.execute(
             text("""
-            select m.match_id, m.event_count, e.events, e.goals, m.home_score + m.away_score, l.starters, l.squad, s.stats
+            select m.match_id, m.event_count, e.events, e.goals, m.home_score + m.away_score,
+                   l.starters, l.squad, s.stats
             from matches m
             cross join lateral (
                 select count(*) as events,

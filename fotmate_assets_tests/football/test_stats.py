@@ -189,6 +189,23 @@ def test_shots_goals_and_expected_goals_by_hand() -> None:
     assert line.advanced == {"non_penalty_xg": 0.9375}
 
 
+@pytest.mark.parametrize(
+    ("outcome", "on_target"),
+    [
+        ("Goal", 1),
+        ("Saved", 1),
+        ("Saved to Post", 1),
+        ("Saved Off Target", 0),
+        ("Off T", 0),
+        ("Post", 0),
+        ("Blocked", 0),
+        ("Wayward", 0),
+    ],
+)
+def test_a_shot_is_on_target_that_would_have_gone_in(outcome: str, on_target: int) -> None:
+    assert stats(event("Shot", outcome=outcome))["h1"].shots_on_target == on_target
+
+
 def test_a_penalty_is_a_shot_and_counted_beside() -> None:
     line = stats(
         event("Shot", outcome="Goal", subtype="Penalty", xg=0.75),
@@ -370,23 +387,23 @@ def test_totals_are_those_of_the_json(game: Game) -> None:
         count = expected[str(raw["player"]["id"])]
         shot, passed = raw.get("shot", {}), raw.get("pass", {})
         card = {**raw.get("foul_committed", {}), **raw.get("bad_behaviour", {})}.get("card", {}).get("name")
-        told = dict(
-            goals=name(raw) == "Shot" and shot["outcome"]["name"] == "Goal",
-            own_goals=name(raw) == "Own Goal Against",
-            shots=name(raw) == "Shot",
-            assists="goal_assist" in passed,
-            key_passes="goal_assist" in passed or "shot_assist" in passed,
-            passes=name(raw) == "Pass",
-            passes_completed=name(raw) == "Pass" and "outcome" not in passed,
-            tackles=name(raw) == "Duel" and raw["duel"]["type"]["name"] == "Tackle",
-            interceptions=name(raw) == "Interception",
-            clearances=name(raw) == "Clearance",
-            fouls_committed=name(raw) == "Foul Committed",
-            fouls_won=name(raw) == "Foul Won",
-            yellow_cards=card == "Yellow Card",
-            red_cards=card in ("Red Card", "Second Yellow"),
-            xg=shot.get("statsbomb_xg", 0),
-        )
+        told = {
+            "goals": name(raw) == "Shot" and shot["outcome"]["name"] == "Goal",
+            "own_goals": name(raw) == "Own Goal Against",
+            "shots": name(raw) == "Shot",
+            "assists": "goal_assist" in passed,
+            "key_passes": "goal_assist" in passed or "shot_assist" in passed,
+            "passes": name(raw) == "Pass",
+            "passes_completed": name(raw) == "Pass" and "outcome" not in passed,
+            "tackles": name(raw) == "Duel" and raw["duel"]["type"]["name"] == "Tackle",
+            "interceptions": name(raw) == "Interception",
+            "clearances": name(raw) == "Clearance",
+            "fouls_committed": name(raw) == "Foul Committed",
+            "fouls_won": name(raw) == "Foul Won",
+            "yellow_cards": card == "Yellow Card",
+            "red_cards": card in ("Red Card", "Second Yellow"),
+            "xg": shot.get("statsbomb_xg", 0),
+        }
         for statistic, value in told.items():
             count[statistic] += value
     assert sum(count["passes"] for count in expected.values()) > 30

@@ -87,8 +87,8 @@ def teams(seed: int) -> list[SampleTeam]:
     return found
 
 
-def league_matches(seed: int = 2026) -> Iterator[SampleMatch]:
-    """The 30 matches of the double round robin, in order of match week."""
+def league_matches(seed: int = 2026, *, traps: bool = True) -> Iterator[SampleMatch]:
+    """The 30 matches of the double round robin, in order of match week; without `traps`, as clean as data gets."""
     sides = teams(seed)
     match_id = FIRST_LEAGUE_MATCH
     for week, pairs in enumerate(_round_robin(len(sides)), start=1):
@@ -105,7 +105,8 @@ def league_matches(seed: int = 2026) -> Iterator[SampleMatch]:
                 kick_off_time=("15:00:00.000", "17:30:00.000", "20:45:00.000")[order],
                 match_week=week,
             )
-            _doctor(match)
+            if traps:
+                _doctor(match)
             yield match
             match_id += 1
 
@@ -150,12 +151,12 @@ def cup_matches(seed: int = 2026) -> list[SampleMatch]:
     return matches
 
 
-def write_open_data(folder: Path, *, seed: int = 2026) -> None:
+def write_open_data(folder: Path, *, seed: int = 2026, traps: bool = True) -> None:
     """Write the sample world as an open-data folder: competition 9001 (30 matches) and 9002 (3 matches).
 
     Equal seeds give equal bytes. Where the traps are: `TRAPS`; what each match contains: `INCIDENTS`.
     """
-    write_season(folder, LEAGUE, list(league_matches(seed)))
+    write_season(folder, LEAGUE, list(league_matches(seed, traps=traps)))
     write_season(folder, CUP, cup_matches(seed))
 
 

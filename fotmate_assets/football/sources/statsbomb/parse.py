@@ -249,9 +249,10 @@ def _updated_at(entry: MatchEntry, document: str) -> datetime | None:
     if entry.last_updated is None:
         return None
     try:
-        return datetime.fromisoformat(entry.last_updated).replace(tzinfo=UTC)
+        updated = datetime.fromisoformat(entry.last_updated)
     except ValueError as error:
         raise malformed(document, str(error), field=f"match {entry.match_id} last_updated") from None
+    return updated.replace(tzinfo=UTC) if updated.tzinfo is None else updated.astimezone(UTC)
 
 
 def _cell(entry: MatchEntry, events: Sequence[StatsBombEvent]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from fotmate_assets.core.model import RawDocument
 from fotmate_assets.football.model import Card, Event, Lineup, Match, Player, Spell
@@ -91,10 +92,10 @@ def with_starters(squads: Iterable[Lineup], told: Iterable[Lineup]) -> tuple[Lin
 
 
 def strangers_of(
-    rows: Iterable[Event], decoded: Iterable[StatsBombEvent], players: Iterable[Player]
+    rows: Sequence[Event], decoded: Iterable[StatsBombEvent], players: Iterable[Player]
 ) -> tuple[Player, ...]:
     """Players whom the events name and no squad lists, as the events name them."""
-    named = {row.player for row in rows} | {row.recipient for row in rows}
+    named = {*map(attrgetter("player"), rows), *map(attrgetter("recipient"), rows)}
     missing = named - {None} - {player.provider_id for player in players}
     if not missing:
         return ()

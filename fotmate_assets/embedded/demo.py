@@ -1,0 +1,255 @@
+"""`make demo`: real servers, a simulated season through every asset, checks, and the Dagster UI on it.
+
+    python -m fotmate_assets.embedded.demo [--no-serve]
+
+Everything it starts, it stops on Ctrl-C. Data stays in FOTMATE_HOME, so that the next start takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from fotmate_assets import runtime
+from fotmate_assets.cli.ingest import progress
+from fotmate_assets.embedded import stack
+from fotmate_assets.embedded.process import LOOPBACK, EmbeddedServerError, ports_are_free, usable_port
+from fotmate_assets.embedded.sample import openfootball, statsbomb
+from fotmate_assets.embedded.sample.openfootball import SampleFixture
+from fotmate_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance, Definitions, EventLogEntry
+
+SEASONS = ("simulated-league_2025-2026", "simulated-cup_2025")
+"""What is materialized: a league of thirty matches, and a cup with extra time and a shoot-out."""
+
+UI_PORT = 3000
+SAMPLE_VERSION = "1"
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+
+Listener = Callable[["EventLogEntry"], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the summary."""
+
+    asset: str
+    partition: str
+    rows: int
+    seconds: float
+    checks: str
+
+
+def write_samples(folder: Path) -> None:
+    """Write the simulated provider files once; a change of SAMPLE_VERSION writes them anew."""
+    stamp = folder / "version"
+    if stamp.exists() and stamp.read_text("utf-8") == SAMPLE_VERSION:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    statsbomb.write_open_data(folder / "statsbomb", traps=False)
+    openfootball.write_season(folder / "openfootball", "Simulated League 2025/26", _fixtures(folder / "statsbomb"))
+    stamp.write_text(SAMPLE_VERSION, "utf-8")
+
+
+def _fixtures(statsbomb_folder: Path) -> Iterator[SampleFixture]:
+    """The simulated league's matches as openfootball would list them."""
+    document = statsbomb_folder / f"matches/{statsbomb.LEAGUE['competition_id']}/{statsbomb.LEAGUE['season_id']}.json"
+    for match in msgspec.json.decode(document.read_bytes()):
+        yield SampleFixture(
+            matchday=match["match_week"],
+            date=date.fromisoformat(match["match_date"]),
+            home=match["home_team"]["home_team_name"],
+            away=match["away_team"]["away_team_name"],
+            score=(match["home_score"], match["away_score"]),
+        )
+
+
+@contextmanager
+def background(name: str, command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours, its output in `log`; it and its children are stopped at the end."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        out.print(f"stopped {name}")
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 90) -> None:
+    """Wait until `url` answers. Raises EmbeddedServerError when its process ends or the time is over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise EmbeddedServerError(f"it ended with status {process.returncode}; see {log}")
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - a loopback address of ours
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise EmbeddedServerError(f"{url} does not answer after {seconds:.0f} s; see {log}")
+
+
+def materialize(definitions: Definitions, dagster: DagsterInstance) -> tuple[list[Row], bool]:
+    """Run the catalogue and every sample season with their checks; the summary, and whether all went well."""
+    from fotmate_assets.football.assets import ASSETS, CATALOGUE
+
+    keys = [key for asset in ASSETS for key in asset.keys if key != CATALOGUE]
+    rows: list[Row] = []
+    fine = True
+    for partition, assets in [(None, [CATALOGUE]), *((season, keys) for season in SEASONS)]:
+        times: dict[str, float] = {}
+        with progress(partition or "season catalogue") as show:
+
+            def on_event(event: EventLogEntry, times: dict[str, float] = times, show: Listener = show) -> None:
+                step = event.dagster_event
+                if event.step_key and step is not None and (step.is_step_start or step.is_step_success):
+                    times[event.step_key] = event.timestamp - times.get(event.step_key, 0.0)
+                show(event)
+
+            result = runtime.execute(definitions, dagster, assets=assets, partition_key=partition, on_event=on_event)
+        evaluations = result.get_asset_check_evaluations()
+        fine &= result.success and not any(not e.passed and e.severity.value == "ERROR" for e in evaluations)
+        for event in result.get_asset_materialization_events():
+            metadata = event.materialization.metadata
+            count = metadata.get("dagster/partition_row_count") or metadata.get("dagster/row_count")
+            if count is None or event.asset_key is None:
+                continue
+            outcomes = [
+                "pass" if each.passed else f"{each.severity.value} {each.check_name}"
+                for each in evaluations
+                if each.asset_key == event.asset_key
+            ]
+            rows.append(
+                Row(
+                    asset=event.asset_key.to_user_string(),
+                    partition=partition or "",
+                    rows=int(str(count.value)),
+                    seconds=times.get(event.step_key or "", 0.0),
+                    checks=_told(outcomes),
+                )
+            )
+    return rows, fine
+
+
+def _told(outcomes: list[str]) -> str:
+    """`3 passed`, and every check that did not by name."""
+    passed = outcomes.count("pass")
+    return ", ".join([f"{passed} passed"] * bool(passed) + [each for each in outcomes if each != "pass"])
+
+
+def summary(rows: list[Row]) -> Table:
+    """The summary as a table; the seconds of assets that one step makes are that step's."""
+    table = Table("asset", "partition", "rows", "seconds", "checks")
+    table.columns[2].justify = table.columns[3].justify = "right"
+    for row in rows:
+        table.add_row(row.asset, row.partition, f"{row.rows:,}", f"{row.seconds:.1f}", row.checks)
+    return table
+
+
+def free_ui_port() -> int:
+    """Port 3000, or the next one that is free."""
+    return next(port for port in range(UI_PORT, UI_PORT + 1000) if ports_are_free([port]))
+
+
+def main() -> int:
+    """Run the demo; the exit status is 1 when an asset or a check of severity ERROR failed."""
+    serve = "--no-serve" not in sys.argv[1:]
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
+    home = Settings().home
+    with ExitStack() as cleanup:
+        running = stack.up(home)
+        if running.started:
+            cleanup.callback(_stop_servers, home)
+            out.print(f"started {', '.join(running.started)}")
+        logs = home / "logs"
+        upstream_port, code_port = usable_port(0), usable_port(0)
+        write_samples(home / "sample")
+        upstream = [sys.executable, "-m", "fotmate_assets.embedded.upstream"]
+        upstream += ["--root", str(home / "sample"), "--port", str(upstream_port)]
+        cleanup.enter_context(background("the sample upstream", upstream, logs / "upstream.log"))
+        for provider in ("statsbomb", "openfootball"):
+            os.environ[f"FOTMATE_{provider.upper()}_SOURCE"] = f"http://{LOOPBACK}:{upstream_port}/{provider}"
+        os.environ["FOTMATE_HTTP_REQUESTS_PER_S"] = "500"
+        os.environ["FOTMATE_CODE_SERVER_HOST"] = LOOPBACK
+        os.environ["FOTMATE_CODE_SERVER_PORT"] = str(code_port)
+        for notice in runtime.connect().notices:
+            out.print(notice)
+        ui = f"http://{LOOPBACK}:{free_ui_port()}"
+        if serve:
+            processes = _serve(cleanup, logs, code_port, ui)
+
+        from fotmate_assets.definitions import build_defs
+
+        rows, fine = materialize(build_defs(), runtime.instance())
+        out.print(summary(rows))
+        out.print("All of it is simulated: no row describes a real match." if fine else "[red]something failed[/red]")
+        if not serve:
+            return 0 if fine else 1
+        _wait_for_all(processes, ui, logs)
+        if not ui.endswith(f":{UI_PORT}"):
+            out.print(f"port {UI_PORT} is taken")
+        out.print(f"Dagster UI: {ui}\nCtrl-C stops everything", style="bold")
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            out.print("stopping")
+        return 0 if fine else 1
+
+
+def _stop_servers(home: Path) -> None:
+    out.print(f"stopped {', '.join(stack.down(home))}")
+
+
+def _serve(cleanup: ExitStack, logs: Path, code_port: int, ui: str) -> dict[str, subprocess.Popen[bytes]]:
+    """Start code server, daemon and webserver; they come up while the assets are materialized."""
+    python = [sys.executable, "-m"]
+    workspace = ["-w", str(runtime.PROJECT / "workspace.yaml")]
+    host, port = ui.removeprefix("http://").split(":")
+    module = ["-m", "fotmate_assets.definitions"]
+    commands = {
+        "code-server": [*python, "dagster", "code-server", "start", "-h", host, "-p", str(code_port), *module],
+        "daemon": [*python, "dagster._daemon", "run", *workspace],
+        "webserver": [*python, "dagster_webserver", "-h", host, "-p", port, *workspace],
+    }
+    return {
+        name: cleanup.enter_context(background(f"the {name}", command, logs / f"{name}.log"))
+        for name, command in commands.items()
+    }
+
+
+def _wait_for_all(processes: dict[str, subprocess.Popen[bytes]], ui: str, logs: Path) -> None:
+    wait_for(f"{ui}/server_info", processes["webserver"], logs / "webserver.log")
+    for name, process in processes.items():
+        if process.poll() is not None:
+            raise EmbeddedServerError(f"the {name} ended with status {process.returncode}; see {logs / name}.log")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,366 @@
+"""The HTTP client against a real server that misbehaves on demand."""
+
+import gzip
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fotmate_assets.core.http import MAX_WAIT_S, HttpClient, RateLimit, redacted
+from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.embedded.upstream import Fault, Request, Response, Upstream
+
+BODY = b'{"matches": [' + b"1," * 4000 + b"1]}"
+MakeClient = Callable[..., HttpClient]
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Iterator[Upstream]:
+    (tmp_path / "matches.json").write_bytes(BODY)
+    with Upstream(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def make_client() -> Iterator[MakeClient]:
+    made: list[HttpClient] = []
+
+    def make(**options: object) -> HttpClient:
+        settings: dict[str, object] = {"timeout_s": 0.4, "per_second": 10_000.0, "first_wait_s": 0.01}
+        made.append(HttpClient("kra", **{**settings, **options}))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def failure(client: HttpClient, url: str, **options: object) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        client.get(url, "matches.json", **options)  # type: ignore[arg-type]
+    return caught.value
+
+
+def respond(status: int, **headers: str) -> Fault:
+    """A fault with headers of its own."""
+    answer = Response(status, "text/plain", b"no", {name.replace("_", "-"): value for name, value in headers.items()})
+    return Fault(f"status {status}", lambda connection, whole: connection.send(answer))
+
+
+# --- verdicts
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (204, Verdict.EMPTY_UNEXPECTED),
+        (304, Verdict.MALFORMED),  # nothing conditional was asked
+        (400, Verdict.MALFORMED),
+        (401, Verdict.AUTH),
+        (403, Verdict.BLOCKED),
+        (404, Verdict.EMPTY_UNEXPECTED),
+        (410, Verdict.EMPTY_UNEXPECTED),
+        (422, Verdict.MALFORMED),
+    ],
+)
+def test_an_answer_that_asking_again_cannot_mend_ends_at_once_in_its_verdict(
+    upstream: Upstream, make_client: MakeClient, status: int, verdict: Verdict
+) -> None:
+    upstream.fail("*", Fault.body(status, "text/plain", b"" if status in (204, 304) else b"no"), times=2)
+    error = failure(make_client(), f"{upstream.url}/matches.json")
+    assert (error.verdict, error.source, error.document) == (verdict, "kra", "matches.json")
+    assert str(status) in str(error)
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(408, Verdict.TRANSPORT), (429, Verdict.QUOTA), (500, Verdict.TRANSPORT), (503, Verdict.TRANSPORT)],
+)
+def test_an_answer_that_may_pass_is_asked_five_times(
+    upstream: Upstream, make_client: MakeClient, status: int, verdict: Verdict
+) -> None:
+    upstream.fail("*", Fault.status(status), times=5)
+    assert failure(make_client(), f"{upstream.url}/matches.json").verdict is verdict
+    assert len(upstream.requests) == 5
+    upstream.fail("*", Fault.status(status), times=4)
+    response = make_client().get(f"{upstream.url}/matches.json", "matches.json")
+    assert response is not None
+    assert response.content == BODY
+
+
+def test_only_a_malformed_answer_carries_its_bytes_to_the_quarantine(
+    upstream: Upstream, make_client: MakeClient
+) -> None:
+    for status, content in ((400, b"no"), (404, None), (403, None), (503, None)):
+        upstream.fail("*", Fault.body(status, "text/plain", b"no"))
+        assert failure(make_client(attempts=1), f"{upstream.url}/matches.json").content == content
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.truncated(0.5),
+        Fault.truncated(0.0),
+        Fault.reset(),
+        Fault.timeout(),
+        Fault.slow(200),
+    ],
+    ids=lambda fault: fault.name,
+)
+def test_a_broken_transfer_is_retried_and_never_returns_half_a_body(
+    upstream: Upstream, make_client: MakeClient, fault: Fault
+) -> None:
+    upstream.fail("*", fault)
+    response = make_client().get(f"{upstream.url}/matches.json", "matches.json")
+    assert response is not None
+    assert response.content == BODY
+    assert len(upstream.requests) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.truncated(0.5), Fault.reset(), Fault.timeout()], ids=lambda fault: fault.name)
+def test_a_transfer_that_stays_broken_is_a_transport_failure_that_says_how(
+    upstream: Upstream, make_client: MakeClient, fault: Fault
+) -> None:
+    upstream.fail("*", fault, times=2)
+    error = failure(make_client(attempts=2, timeout_s=0.1), f"{upstream.url}/matches.json")
+    assert error.verdict is Verdict.TRANSPORT
+    assert f"from {upstream.url}/matches.json" in str(error)
+    assert {"truncated": "RemoteProtocolError", "reset": "ReadError", "timeout": "ReadTimeout"}[fault.name] in str(
+        error
+    )
+
+
+def test_a_server_that_is_not_there_is_a_transport_failure(upstream: Upstream, make_client: MakeClient) -> None:
+    with Upstream(upstream.root) as gone:
+        url = gone.url
+    error = failure(make_client(attempts=2), f"{url}/matches.json")
+    assert error.verdict is Verdict.TRANSPORT
+    assert "ConnectError" in str(error)
+
+
+def test_a_large_body_that_takes_longer_than_the_time_limit_but_flows_is_read_whole(
+    upstream: Upstream, make_client: MakeClient
+) -> None:
+    upstream.fail("*", Fault.slow(16_000))
+    response = make_client(timeout_s=0.2).get(f"{upstream.url}/matches.json", "matches.json")
+    assert response is not None
+    assert response.content == BODY
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["http://host:port/x", "http://[1::", "ftp://host/x", "http://ho\x00st/x"])
+def test_a_url_that_cannot_be_asked_is_refused_without_retries(make_client: MakeClient, url: str) -> None:
+    started = time.monotonic()
+    assert failure(make_client(first_wait_s=1.0), url).verdict is Verdict.MALFORMED
+    assert time.monotonic() - started < 0.5
+
+
+def test_compressed_answers_and_redirects_are_followed(upstream: Upstream, make_client: MakeClient) -> None:
+    def zipped(request: Request) -> Response:
+        return Response(200, "application/json", gzip.compress(BODY), {"Content-Encoding": "gzip"})
+
+    upstream.routes["/zipped"] = zipped
+    upstream.routes["/moved"] = lambda request: Response(302, "text/plain", b"", {"Location": "/zipped"})
+    response = make_client().get(f"{upstream.url}/moved", "matches.json")
+    assert response is not None
+    assert response.content == BODY
+
+
+# --- waits
+
+
+def waits(upstream: Upstream, client: HttpClient) -> list[float]:
+    """Seconds between the requests of one call."""
+    times: list[float] = []
+    real = upstream.admit
+
+    def admit(request: Request) -> Fault | None:
+        times.append(time.monotonic())
+        return real(request)
+
+    upstream.admit = admit  # type: ignore[method-assign]
+    try:
+        client.get(f"{upstream.url}/matches.json", "matches.json")
+    except SourceError:
+        pass
+    return [after - before for before, after in zip(times, times[1:], strict=False)]
+
+
+def test_waits_double(upstream: Upstream, make_client: MakeClient) -> None:
+    upstream.fail("*", Fault.status(503), times=5)
+    first, second, third, fourth = waits(upstream, make_client(first_wait_s=0.08))
+    assert first == pytest.approx(0.08, abs=0.04)
+    assert second == pytest.approx(0.16, abs=0.05)
+    assert third == pytest.approx(0.32, abs=0.07)
+    assert fourth == pytest.approx(0.64, abs=0.12)
+
+
+def test_the_default_waits_are_those_of_the_design(make_client: MakeClient) -> None:
+    import tenacity
+
+    client = HttpClient("kra")
+    assert client.attempts == 5
+    state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
+    for attempt, wait in ((1, 1), (2, 2), (3, 4), (4, 8), (5, 16)):
+        state.attempt_number = attempt
+        drawn = {client._wait(state) for _ in range(20)}
+        assert len(drawn) > 1, "no jitter"
+        assert all(0.9 * wait <= one <= 1.1 * wait for one in drawn)
+    state.attempt_number = 12
+    assert max(client._wait(state) for _ in range(50)) == MAX_WAIT_S
+    client.close()
+
+
+def test_retry_after_in_seconds_is_waited_for(upstream: Upstream, make_client: MakeClient) -> None:
+    upstream.fail("*", Fault.status(429, retry_after_s=1))
+    assert waits(upstream, make_client())[0] == pytest.approx(1.0, abs=0.15)
+
+
+def test_retry_after_as_a_date_is_waited_for(upstream: Upstream, make_client: MakeClient) -> None:
+    at = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
+    upstream.fail("*", respond(503, Retry_After=format_datetime(at, usegmt=True)))
+    expected = (at - datetime.now(UTC)).total_seconds()
+    assert waits(upstream, make_client())[0] == pytest.approx(expected, abs=0.2)
+
+
+@pytest.mark.parametrize("value", ["soon", "", "-5", "²", "Mon, 99 Foo 2026 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:00"])
+def test_an_unusable_or_past_retry_after_does_no_harm(upstream: Upstream, make_client: MakeClient, value: str) -> None:
+    upstream.fail("*", respond(503, Retry_After=value))
+    assert waits(upstream, make_client())[0] < 0.3
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(429, Verdict.QUOTA), (503, Verdict.TRANSPORT)])
+def test_a_retry_after_longer_than_the_cap_ends_the_call_and_is_passed_on(
+    upstream: Upstream, make_client: MakeClient, status: int, verdict: Verdict
+) -> None:
+    upstream.fail("*", Fault.status(status, retry_after_s=3600))
+    started = time.monotonic()
+    error = failure(make_client(), f"{upstream.url}/matches.json")
+    assert time.monotonic() - started < 1
+    assert (error.verdict, error.retry_after_s) == (verdict, 3600.0)
+    assert len(upstream.requests) == 1
+
+
+def test_the_rate_limit_spaces_requests_over_all_threads(upstream: Upstream, make_client: MakeClient) -> None:
+    client = make_client(per_second=20.0)
+    times: list[float] = []
+    upstream.routes["/tick"] = lambda request: (times.append(time.monotonic()), Response(200, "text/plain", b""))[1]
+    threads = [threading.Thread(target=client.get, args=(f"{upstream.url}/tick", "tick")) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    times.sort()
+    assert times[-1] - times[0] >= 8 * 0.05 - 0.03
+    assert min(after - before for before, after in zip(times, times[1:], strict=False)) > 0.02
+
+
+def test_the_rate_limit_lets_the_first_request_through_at_once_and_counts_retries(
+    upstream: Upstream, make_client: MakeClient
+) -> None:
+    limit = RateLimit(1.0)
+    started = time.monotonic()
+    limit.wait()
+    assert time.monotonic() - started < 0.1
+    upstream.fail("*", Fault.status(503))
+    assert waits(upstream, make_client(per_second=4.0))[0] == pytest.approx(0.25, abs=0.08)
+
+
+def test_one_host_does_not_wait_for_the_limit_of_another(upstream: Upstream, make_client: MakeClient) -> None:
+    client = make_client(per_second=1.0)
+    started = time.monotonic()
+    client.get(f"{upstream.url}/matches.json", "matches.json")
+    client.get(f"http://localhost:{upstream.port}/matches.json", "matches.json")
+    assert time.monotonic() - started < 0.8
+
+
+# --- conditional requests and headers
+
+
+def test_a_document_unchanged_since_its_etag_is_none(upstream: Upstream, make_client: MakeClient) -> None:
+    client = make_client()
+    first = client.get(f"{upstream.url}/matches.json", "matches.json")
+    assert first is not None
+    assert client.get(f"{upstream.url}/matches.json", "matches.json", etag=first.headers["ETag"]) is None
+    (upstream.root / "matches.json").write_bytes(b"[]")
+    changed = client.get(f"{upstream.url}/matches.json", "matches.json", etag=first.headers["ETag"])
+    assert changed is not None
+    assert changed.content == b"[]"
+
+
+def test_headers_and_credentials_reach_the_server(upstream: Upstream, make_client: MakeClient) -> None:
+    client = make_client(headers={"X-Wing": "racing"})
+    client.get(f"{upstream.url}/matches.json", "matches.json", auth=("me", "pw"), headers={"Accept": "text/xml"})
+    sent = upstream.requests[0].headers
+    assert sent["user-agent"] == "fotmate-assets"
+    assert (sent["x-wing"], sent["accept"], sent["authorization"]) == ("racing", "text/xml", "Basic bWU6cHc=")
+
+
+# --- redaction
+
+SECRETS = [
+    "serviceKey=s3cr3t%2B%3D",
+    "ServiceKey=s3cr3t",
+    "api_key=s3cr3t",
+    "token=s3cr3t",
+    "access_token=s3cr3t",
+    "password=s3cr3t",
+    "passwd=s3cr3t",
+    "client_secret=s3cr3t",
+    "X-Amz-Signature=s3cr3t",
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_secrets_are_redacted_and_the_rest_of_the_url_stays(secret: str) -> None:
+    name = secret.partition("=")[0]
+    told = redacted(f"https://apis.data.go.kr/B551015?{secret}&rc_date=20261120")
+    assert told == f"https://apis.data.go.kr/B551015?{name}=REDACTED&rc_date=20261120"
+    assert redacted(f"https://h/?a=1&{secret}") == f"https://h/?a=1&{name}=REDACTED"
+
+
+@pytest.mark.parametrize("userinfo", ["user:s3cr3t@", "s3cr3t@", "user:s3@cr3t@", "user:@"])
+def test_user_and_password_are_redacted(userinfo: str) -> None:
+    assert redacted(f"http://{userinfo}host:80/a@b?c=d@e") == "http://host:80/a@b?c=d@e"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.status(401), Fault.status(429), Fault.status(500), Fault.truncated(0.5), Fault.reset(), Fault.timeout()],
+    ids=lambda fault: fault.name,
+)
+def test_no_failure_and_no_log_line_shows_a_secret(
+    upstream: Upstream, make_client: MakeClient, caplog: pytest.LogCaptureFixture, fault: Fault
+) -> None:
+    caplog.set_level(logging.INFO)
+    upstream.fail("*", fault, times=1 if fault.name == "status 401" else 2)
+    url = f"http://user:s3cr3t@127.0.0.1:{upstream.port}/matches.json?serviceKey=s3cr3t"
+    client = make_client(attempts=2, timeout_s=0.1)
+    told = str(failure(client, url))
+    client.get(url, "matches.json")
+    assert "s3cr3t" not in told + caplog.text
+    assert "serviceKey=REDACTED" in told
+    assert "serviceKey=REDACTED" in caplog.text, "httpx logs every URL at INFO"
+
+
+def test_the_url_of_a_refused_redirect_is_redacted(upstream: Upstream, make_client: MakeClient) -> None:
+    url = f"{upstream.url}/loop?token=s3cr3t"
+    upstream.routes["/loop"] = lambda request: Response(302, "text/plain", b"", {"Location": url})
+    error = failure(make_client(attempts=1), url)
+    assert error.verdict is Verdict.TRANSPORT
+    assert "s3cr3t" not in str(error)
+
+
+def test_a_closed_client_is_closed(upstream: Upstream) -> None:
+    client = HttpClient("kra")
+    client.close()
+    with pytest.raises(RuntimeError):
+        client.get(f"{upstream.url}/matches.json", "matches.json")
+    assert httpx.get(f"{upstream.url}/matches.json").status_code == 200

@@ -1,0 +1,223 @@
+"""`fotmate` as a user runs it: real processes against real embedded servers."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from fotmate_assets.embedded.sample.statsbomb import LEAGUE, sample_team, simulate_match, write_season
+
+FOTMATE = str(Path(sys.executable).parent / "fotmate")
+SEASON = "simulated-league_2025-2026"
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A user's shell: a home of its own, and a StatsBomb folder of three small matches."""
+
+    home: Path
+    source: Path
+
+    def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("FOTMATE_", "AWS_", "DAGSTER_", "PG"))
+        }
+        env = {**inherited, "FOTMATE_HOME": str(self.home), "FOTMATE_STATSBOMB_SOURCE": str(self.source), **extra}
+        return subprocess.run([FOTMATE, *arguments], env=env, capture_output=True, text=True, check=False, timeout=180)
+
+    def csv(self, query: str) -> list[dict[str, str]]:
+        done = self.run("sql", query)
+        assert done.returncode == 0, done.stderr
+        return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    folder = tmp_path_factory.mktemp("cli")
+    source = folder / "statsbomb"
+    teams = [sample_team(9101 + number, f"Simulated {name}", seed=7) for number, name in enumerate(("A", "B", "C"))]
+    pairs = ((0, 1), (1, 2), (2, 0))
+    matches = [
+        simulate_match(
+            9_001_001 + number,
+            teams[home],
+            teams[away],
+            seed=7,
+            minutes_scale=0.07,
+            match_date=str(date(2025, 8, 9) + timedelta(days=number)),
+            match_week=1,
+        )
+        for number, (home, away) in enumerate(pairs)
+    ]
+    write_season(source, LEAGUE, matches)
+    made = Shell(folder / ".fotmate", source)
+    yield made
+    made.run("down")
+
+
+@pytest.fixture(scope="module")
+def ingested(shell: Shell) -> subprocess.CompletedProcess[str]:
+    """The first run of the season."""
+    return shell.run("ingest", "football", "--provider", "statsbomb", "--season", SEASON)
+
+
+def test_ingest_prints_the_run_id_first_and_loads_the_season(
+    shell: Shell, ingested: subprocess.CompletedProcess[str]
+) -> None:
+    assert ingested.returncode == 0, ingested.stderr
+    assert re.match(r"run_id: [0-9a-f-]{36}\n", ingested.stdout)
+    assert ingested.stdout.rstrip().endswith("done")
+    assert shell.csv("select count(*) as n from matches") == [{"n": "3"}]
+
+
+def test_ingest_tells_each_match_while_it_works(ingested: subprocess.CompletedProcess[str]) -> None:
+    assert re.search(r"\[3/3\] Simulated C v Simulated A, 2025-08-11: \d+ events", ingested.stderr)
+
+
+def test_a_second_ingest_changes_no_row(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
+    tables = ("matches", "lineups", "match_events", "match_player_stats", "id_mappings", "players", "teams")
+    query = " union all ".join(
+        f"select '{t}' as t, min(xmin::text) as a, max(xmin::text) as b from {t}" for t in tables
+    )
+    before = shell.csv(query)
+    again = shell.run("ingest", "football", "--provider", "statsbomb", "--season", SEASON)
+    assert again.returncode == 0, again.stderr
+    assert shell.csv(query) == before
+
+
+def test_a_season_that_nobody_offers_is_refused_with_those_that_are(
+    shell: Shell, ingested: subprocess.CompletedProcess[str]
+) -> None:
+    done = shell.run("ingest", "football", "--provider", "statsbomb", "--season", "no-such-league_1999-2000")
+    assert done.returncode == 1
+    assert "does not offer no-such-league_1999-2000" in done.stderr
+    assert SEASON in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--provider", "opta", "--season", SEASON), "unknown provider 'opta'"),
+        (("--provider", "statsbomb", "--season", "../etc"), "is not a season key"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line(shell: Shell, arguments: tuple[str, ...], message: str) -> None:
+    done = shell.run("ingest", "football", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_sql_is_read_only_and_answers_in_csv(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
+    rows = shell.csv("select name, 'a,\"b\"' as quoted from teams order by name limit 1;")
+    assert rows == [{"name": "Simulated A", "quoted": 'a,"b"'}]
+    refused = shell.run("sql", "with gone as (delete from matches returning 1) select * from gone")
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert shell.csv("select count(*) as n from matches") == [{"n": "3"}]
+
+
+def test_check_passes_on_a_good_season_and_writes_junit(
+    shell: Shell, ingested: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    report = tmp_path / "junit.xml"
+    done = shell.run("check", "--partition", SEASON, "--junit", str(report))
+    assert done.returncode == 0, done.stdout + done.stderr
+    cases = ElementTree.parse(report).getroot().findall(".//testcase")
+    assert {case.get("name") for case in cases} >= {"score_equals_goals", "eleven_starters", "nothing_owed"}
+    assert not ElementTree.parse(report).getroot().findall(".//failure")
+
+
+def test_check_fails_on_a_broken_row_and_names_match_and_field(
+    shell: Shell, ingested: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    report = tmp_path / "junit.xml"
+    match_id = shell.csv("select match_id from matches order by 1 limit 1")[0]["match_id"]
+    _as_writer(shell, f"update matches set home_score = home_score + 3 where match_id = '{match_id}'")
+    try:
+        done = shell.run("check", "--select", "key:football/matches", "--partition", SEASON, "--junit", str(report))
+        assert done.returncode == 1
+        assert match_id in done.stdout and "home_score" in done.stdout
+        failures = ElementTree.parse(report).getroot().findall(".//failure")
+        assert any(match_id in (failure.get("message") or "") for failure in failures)
+    finally:
+        _as_writer(shell, f"update matches set home_score = home_score - 3 where match_id = '{match_id}'")
+
+
+def test_check_of_nothing_is_no_success(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
+    done = shell.run("check", "--partition", "no-such-league_1999-2000")
+    assert done.returncode == 1
+    assert "no check was run" in done.stderr
+
+
+def test_a_broken_document_fails_the_run_is_owed_and_retried_from_the_mended_source(
+    shell: Shell, ingested: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    events = shell.source / "events" / "9001002.json"
+    whole = events.read_bytes()
+    events.write_bytes(whole[: len(whole) // 2])
+    done = shell.run("ingest", "football", "--provider", "statsbomb", "--season", SEASON)
+    assert done.returncode == 1
+    assert "events/9001002.json" in done.stderr
+    assert shell.csv("select count(*) as n from matches") == [{"n": "3"}], "the kept revision stays"
+
+    listed = shell.run("failures", "list", "--json")
+    owed = json.loads(listed.stdout)
+    assert [(row["document"], row["verdict"], row["status"]) for row in owed] == [
+        ("events/9001002.json", "malformed", "pending")
+    ]
+    identifier = str(owed[0]["failure_id"])
+    assert shell.run("failures", "retry", identifier).returncode == 1, "the kept bytes are still cut short"
+
+    events.write_bytes(whole)
+    assert shell.run("ingest", "football", "--provider", "statsbomb", "--season", SEASON).returncode == 0
+    assert "nothing is owed" in shell.run("failures", "list").stdout
+    assert shell.run("failures", "retry", identifier).returncode == 3
+    assert shell.run("failures", "retry", "999999").returncode == 2
+
+
+def test_env_connects_other_tools_and_status_and_doctor_tell_the_truth(
+    shell: Shell, ingested: subprocess.CompletedProcess[str]
+) -> None:
+    exports = shell.run("env").stdout
+    assert all(line.startswith("export ") for line in exports.splitlines())
+    if shutil.which("psql"):
+        script = exports + "psql -tAc 'select count(*) from matches'"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "3"
+    assert shell.run("status").stdout.count("running") == 2
+    doctor = shell.run("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert "schema 0001" in doctor.stdout
+    secrets = re.findall(r"postgresql\+psycopg://\w+:([^@]+)@", exports)
+    assert secrets and not any(secret in doctor.stdout for secret in secrets)
+
+
+def test_doctor_fails_and_says_what_to_do_when_nothing_runs(tmp_path: Path, shell: Shell) -> None:
+    done = Shell(tmp_path / "empty", shell.source).run("doctor")
+    assert done.returncode == 1
+    assert "fotmate up" in done.stdout
+    assert not (tmp_path / "empty" / "postgres").exists(), "doctor starts nothing"
+
+
+def _as_writer(shell: Shell, statement: str) -> None:
+    import psycopg
+
+    from fotmate_assets.embedded import stack
+
+    url = stack.up(shell.home).environment()["FOTMATE_DATABASE_URL"].replace("+psycopg", "")
+    with psycopg.connect(url) as connection:
+        connection.execute(statement)

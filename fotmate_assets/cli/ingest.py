@@ -39,7 +39,7 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
     definitions, dagster = build_defs(), runtime.instance()
     if not _offered(dagster, definitions, provider, season_key):
         return 1
-    names = [f"{provider}_raw", *SEASON_TABLES, "events_lake"]
+    names = [f"{provider}_raw", *SEASON_TABLES, "events_lake", *(["freeze_frames"] if provider == "statsbomb" else [])]
     config = {"config": {"provider": provider, "match_id": match_id}}
     run_id = make_new_run_id()
     print(f"run_id: {run_id}", flush=True)

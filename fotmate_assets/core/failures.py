@@ -35,11 +35,11 @@ def infrastructure_retried() -> Iterator[None]:
 
 def permanent_failure(context: AssetExecutionContext, errors: Sequence[SourceError]) -> Failure:
     """A failure that neither the op nor the daemon retries; the ledger does, when it is due."""
-    context.instance.add_run_tags(context.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
+    context.instance.add_run_tags(context.run.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
     return Failure(
         description="; ".join(str(error) for error in errors[:5]),
         metadata={
-            "verdict": MetadataValue.text(errors[0].verdict),
+            "verdict": MetadataValue.text(errors[0].verdict.value),
             "failures": MetadataValue.md(failure_list(errors)),
         },
         allow_retries=False,

@@ -207,17 +207,14 @@ class ParquetIOManager(ConfigurableIOManager):
             raise ObjectMissingError(
                 f"{store.url_of(key)} is missing: materialize {context.asset_key.to_user_string()}"
             )
-        partition: dict[str, Any] = {}
+        frame = pl.scan_parquet(
+            store.url_of(key), storage_options=store.polars_options, glob=False, hive_partitioning=False
+        )
         if context.has_asset_partitions:
             by_time = isinstance(context.asset_partitions_def, TimeWindowPartitionsDefinition)
-            partition = {_partition_name(_upstream_metadata(context)): pl.Date if by_time else pl.String}
-        frame = pl.scan_parquet(
-            store.url_of(key),
-            storage_options=store.polars_options,
-            glob=False,
-            hive_partitioning=bool(partition),
-            hive_schema=partition or None,
-        )
+            partition = context.asset_partition_key
+            value = pl.lit(date.fromisoformat(partition) if by_time else partition)
+            frame = frame.with_columns(value.alias(_partition_name(_upstream_metadata(context))))
         wanted = (context.definition_metadata or {}).get("columns")
         return frame.select(wanted) if wanted else frame
 

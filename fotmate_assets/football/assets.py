@@ -30,7 +30,7 @@ from fotmate_assets.core.io_managers import last_metadata, table_schema
 from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
-from fotmate_assets.football import partitions, pictures, queries
+from fotmate_assets.football import frames, partitions, pictures, queries
 from fotmate_assets.football.ingest import SeasonLoad, fetch_catalogue, fetch_season, load_season
 from fotmate_assets.football.load import put_season
 from fotmate_assets.football.resources import PROVIDERS, FootballProviders
@@ -98,6 +98,14 @@ def season_catalogue(
     )
 
 
+def _told(context: AssetExecutionContext, failures: Sequence[SourceError]) -> None:
+    """Log what is owed. The ledger retries it, so the daemon must not run all of this again for a failed check."""
+    for failure in failures:
+        context.log.error(str(failure))
+    if failures:
+        context.instance.add_run_tags(context.run.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
+
+
 def _raw_asset(name: str) -> AssetsDefinition:
     @asset(
         key=["football", f"{name}_raw"],
@@ -129,8 +137,7 @@ def _raw_asset(name: str) -> AssetsDefinition:
             report = fetch_season(
                 provider, key, ids, raw.raw_zone, postgres.ledger, match_id=config.match_id, run_id=context.run_id
             )
-        for failure in report.failures:
-            context.log.error(str(failure))
+        _told(context, report.failures)
         if report.failures and not (report.changed or report.unchanged):
             raise permanent_failure(context, report.failures)
         return MaterializeResult(
@@ -199,8 +206,7 @@ def season_tables(
                 on_progress=context.log.info,
             )
             outcome.add(loaded)
-    for failure in outcome.failures:
-        context.log.error(str(failure))
+    _told(context, outcome.failures)
     common: dict[str, Any] = {
         "matches_loaded": len(outcome.loaded),
         "matches_unchanged": outcome.unchanged,
@@ -302,13 +308,54 @@ def events_lake(
     """
     with postgres.engine.connect() as connection:
         revision = queries.season_revision(connection, context.partition_key)
-    version = DataVersion(revision)
+    kept = _kept(context, lake, revision)
+    if kept is not None:
+        return kept
+    return MaterializeResult(value=match_events, metadata={"revision": revision}, data_version=DataVersion(revision))
+
+
+def _kept(context: AssetExecutionContext, lake: ObjectStorage, revision: str) -> MaterializeResult[Any] | None:
+    """The last materialization once more, when it is of the same revision and its object is still there."""
     seen = last_metadata(context, context.asset_key)
     uri = seen.get("dagster/uri")
-    if _is(seen, "revision", revision) and uri is not None and lake.holds(str(uri.value)):
-        context.log.info("the season has not changed: the object stays")
-        return MaterializeResult(metadata=seen, data_version=version)
-    return MaterializeResult(value=match_events, metadata={"revision": revision}, data_version=version)
+    if not _is(seen, "revision", revision) or uri is None or not lake.holds(str(uri.value)):
+        return None
+    context.log.info("nothing has changed: the object stays")
+    return MaterializeResult(metadata=seen, data_version=DataVersion(revision))
 
 
-ASSETS = [season_catalogue, *RAW_ASSETS, season_tables, events_lake]
+@asset(
+    key=["football", "freeze_frames"],
+    deps=[AssetKey(["football", "statsbomb_raw"]), AssetKey(["football", "matches"])],
+    io_manager_key="parquet_io",
+    partitions_def=partitions.season,
+    group_name=GROUP,
+    owners=OWNERS,
+    tags=TAGS | {"provider": "statsbomb"},
+    kinds={"s3", "parquet", "polars"},
+    code_version=CODE_VERSION,
+    retry_policy=INFRASTRUCTURE_RETRIES,
+    metadata={"partition_expr": "season_key"},
+)
+def freeze_frames(
+    context: AssetExecutionContext, postgres: Postgres, raw: ObjectStorage, lake: ObjectStorage
+) -> MaterializeResult[Any]:
+    """StatsBomb 360 as Parquet: where every visible player stood at each event, in metres.
+
+    Nothing is written for a season without frames, nor when the frames have not changed.
+    """
+    manifest = raw.raw_zone.manifest("statsbomb", context.partition_key)
+    revision = frames.frames_revision(manifest)
+    kept = _kept(context, lake, revision)
+    if kept is not None:
+        return kept
+    with postgres.engine.connect() as connection:
+        match_ids = queries.provider_match_ids(connection, context.partition_key, "statsbomb")
+    found = frames.season_frames(raw.raw_zone, manifest, match_ids, postgres.ledger, context.run_id)
+    version = DataVersion(revision)
+    if found.is_empty():
+        return MaterializeResult(metadata={"dagster/partition_row_count": 0}, data_version=version)
+    return MaterializeResult(value=found, metadata={"revision": revision}, data_version=version)
+
+
+ASSETS = [season_catalogue, *RAW_ASSETS, season_tables, events_lake, freeze_frames]

@@ -253,6 +253,14 @@ def season_provider_ids(connection: Connection, season_key: str) -> dict[str, An
     return connection.scalar(select(seasons.c.provider_ids).where(seasons.c.season_key == season_key)) or {}
 
 
+def provider_match_ids(connection: Connection, season_key: str, provider: str) -> dict[str, str]:
+    """Internal ids of the season's matches that come from `provider`, by its own ids."""
+    query = select(matches.c.provider_match_id, matches.c.match_id).where(
+        matches.c.season_key == season_key, matches.c.provider == provider
+    )
+    return {row.provider_match_id: row.match_id for row in connection.execute(query)}
+
+
 def season_row_counts(connection: Connection, season_key: str) -> dict[str, int]:
     """Rows of a season per table; teams and players are those that its matches and squads name."""
 

@@ -189,7 +189,8 @@ def test_a_sync_without_news_writes_nothing(mirror: HttpSource, zone: RawZone) -
 
 def _files(zone: RawZone) -> dict[str, int]:
     assert isinstance(zone.store, LocalStore)
-    return {key: (zone.store._root / key).stat().st_ino for key in zone.store.keys()}
+    found = zone.store.keys()
+    return {key: (zone.store._root / key).stat().st_ino for key in found}
 
 
 def test_a_server_without_etags_is_compared_by_bytes(zone: RawZone) -> None:

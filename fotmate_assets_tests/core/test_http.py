@@ -5,8 +5,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -186,11 +188,9 @@ def waits(upstream: Upstream, client: HttpClient) -> list[float]:
         return real(request)
 
     upstream.admit = admit  # type: ignore[method-assign]
-    try:
+    with suppress(SourceError):
         client.get(f"{upstream.url}/matches.json", "matches.json")
-    except SourceError:
-        pass
-    return [after - before for before, after in zip(times, times[1:], strict=False)]
+    return [after - before for before, after in pairwise(times)]
 
 
 def test_waits_double(upstream: Upstream, make_client: MakeClient) -> None:
@@ -259,7 +259,7 @@ def test_the_rate_limit_spaces_requests_over_all_threads(upstream: Upstream, mak
         thread.join()
     times.sort()
     assert times[-1] - times[0] >= 8 * 0.05 - 0.03
-    assert min(after - before for before, after in zip(times, times[1:], strict=False)) > 0.02
+    assert min(after - before for before, after in pairwise(times)) > 0.02
 
 
 def test_the_rate_limit_lets_the_first_request_through_at_once_and_counts_retries(

@@ -104,7 +104,20 @@ def test_values_of_every_type_come_back(sample: Database) -> None:
         [1.5, 2.25],
     )
     none = (2, *[None] * 11)
-    small = (3, 0, 0, 0.0, -0.0, False, date(1, 1, 1), datetime(1970, 1, 1, tzinfo=UTC), "", "", [], [])
+    small: tuple[Any, ...] = (
+        3,
+        0,
+        0,
+        0.0,
+        -0.0,
+        False,
+        date(1, 1, 1),
+        datetime(1970, 1, 1, tzinfo=UTC),
+        "",
+        "",
+        [],
+        [],
+    )
     columns = tuple(column.name for column in SAMPLE.columns)
     assert copy(sample, columns, row, none, small) == 3
     with sample.engine.connect() as connection:

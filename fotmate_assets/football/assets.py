@@ -98,7 +98,7 @@ def season_catalogue(
     )
 
 
-def _told(context: AssetExecutionContext, failures: Sequence[SourceError]) -> None:
+def _leave_to_ledger(context: AssetExecutionContext, failures: Sequence[SourceError]) -> None:
     """Log what is owed. The ledger retries it, so the daemon must not run all of this again for a failed check."""
     for failure in failures:
         context.log.error(str(failure))
@@ -137,7 +137,7 @@ def _raw_asset(name: str) -> AssetsDefinition:
             report = fetch_season(
                 provider, key, ids, raw.raw_zone, postgres.ledger, match_id=config.match_id, run_id=context.run_id
             )
-        _told(context, report.failures)
+        _leave_to_ledger(context, report.failures)
         if report.failures and not (report.changed or report.unchanged):
             raise permanent_failure(context, report.failures)
         return MaterializeResult(
@@ -206,7 +206,7 @@ def season_tables(
                 on_progress=context.log.info,
             )
             outcome.add(loaded)
-    _told(context, outcome.failures)
+    _leave_to_ledger(context, outcome.failures)
     common: dict[str, Any] = {
         "matches_loaded": len(outcome.loaded),
         "matches_unchanged": outcome.unchanged,

@@ -251,7 +251,12 @@ def test_a_retry_after_longer_than_the_cap_ends_the_call_and_is_passed_on(
 def test_the_rate_limit_spaces_requests_over_all_threads(upstream: Upstream, make_client: MakeClient) -> None:
     client = make_client(per_second=20.0)
     times: list[float] = []
-    upstream.routes["/tick"] = lambda request: (times.append(time.monotonic()), Response(200, "text/plain", b""))[1]
+
+    def tick(request: Request) -> Response:
+        times.append(time.monotonic())
+        return Response(200, "text/plain", b"")
+
+    upstream.routes["/tick"] = tick
     threads = [threading.Thread(target=client.get, args=(f"{upstream.url}/tick", "tick")) for _ in range(9)]
     for thread in threads:
         thread.start()

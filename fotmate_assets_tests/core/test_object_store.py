@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from fotmate_assets.core.object_store import (
@@ -262,18 +263,13 @@ def test_refused_keys_are_no_missing_object_and_no_passing_trouble(
 
 def test_a_bucket_that_is_away_is_passing_trouble(bucket: S3Store, tmp_path: Path) -> None:
     away = S3Store(bucket.url, "http://127.0.0.1:9")
-    away.__dict__["client"] = away._session.client("s3", endpoint_url=away.endpoint_url, config=_impatient())
+    once = Config(retries={"total_max_attempts": 1})
+    away.__dict__["client"] = away._session.client("s3", endpoint_url=away.endpoint_url, config=once)
     (tmp_path / "x").write_bytes(b"x")
     for operation in (lambda: away.get("a"), lambda: away.put_file("a", tmp_path / "x")):
         with pytest.raises(EndpointConnectionError) as caught:
             operation()
         assert is_storage_trouble(caught.value)
-
-
-def _impatient() -> object:
-    from botocore.config import Config
-
-    return Config(retries={"total_max_attempts": 1})
 
 
 def test_an_upload_that_the_server_fails_is_passing_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

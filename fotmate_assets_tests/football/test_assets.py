@@ -279,7 +279,7 @@ def test_one_match_alone_is_materialized(houses: Any, season_folder: Path) -> No
     assert house.run("football_catalogue").success
     one = {"config": {"provider": "statsbomb", "match_id": "9001003"}}
     raw_ops = {f"football__{name}_raw": one for name in ("statsbomb", "metrica", "fbref", "openfootball")}
-    result = house.run("football_season", KEY, ops={**raw_ops, "football_season": one})
+    result = house.run("football_season", KEY, ops={**raw_ops, "football_season_tables": one})
     assert result.success
     assert house.database.execute("select provider_match_id from matches") == [("9001003",)]
     assert metadata_of(result, "statsbomb_raw")["documents_changed"].value == 3

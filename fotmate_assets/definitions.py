@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagster import Definitions, EnvVar
+from dagster import Definitions, EnvVar, in_process_executor
 
 from fotmate_assets.core.io_managers import ParquetIOManager, PostgresIOManager
+from fotmate_assets.core.observability import configure_logging
 from fotmate_assets.core.resources import ObjectStorage, Postgres
+from fotmate_assets.core.retention import retention, retention_daily
 from fotmate_assets.football import assets as football
 from fotmate_assets.football import automation, checks
 from fotmate_assets.football.resources import FootballProviders
@@ -17,6 +19,7 @@ from fotmate_assets.settings import Settings
 def build_defs(**overrides: Any) -> Definitions:
     """A fresh set of definitions; `overrides` replaces resources by name, so that tests swap any of them."""
     settings = Settings()
+    configure_logging(settings.log_level, settings.log_format)
     postgres = Postgres(
         url=EnvVar("FOTMATE_DATABASE_URL"), pool_size=settings.pool_size, max_attempts=settings.max_attempts
     )
@@ -40,8 +43,9 @@ def build_defs(**overrides: Any) -> Definitions:
     return Definitions(
         assets=football.ASSETS,
         asset_checks=checks.CHECKS,
-        jobs=automation.JOBS,
-        schedules=automation.SCHEDULES,
+        jobs=[*automation.JOBS, retention],
+        schedules=[*automation.SCHEDULES, retention_daily(settings.event_log_days)],
+        executor=in_process_executor,
         resources=resources | overrides,
     )
 

@@ -67,21 +67,22 @@ class Settings(BaseSettings):
     )
     fbref_source: str | None = Field(
         None,
-        description="Folder of saved FBref pages (`matches/*.html`). FBref refuses robots, so nothing is fetched. "
-        "Unset: the provider is off.",
+        description="Folder of saved FBref pages: `<season key>/match_*.html` and `<season key>/schedule*.html`. FBref "
+        "refuses robots, so nothing is fetched. Unset: the provider is off.",
     )
     http_timeout_s: float = Field(
         30.0, gt=0, description="Longest wait for a connection or for the next bytes, in seconds."
     )
-    http_requests_per_s: float = Field(
-        10.0, gt=0, description="Most requests per second to one host; FBref's own limit is lower and always holds."
-    )
+    http_requests_per_s: float = Field(10.0, gt=0, description="Most requests per second to one host.")
     max_attempts: int = Field(
         5,
         ge=1,
         description="Tries of one request before it is recorded as owed; retries of a failure before it is exhausted.",
     )
     pool_size: int = Field(5, ge=1, description="Database connections kept per process.")
+    event_log_days: int = Field(
+        30, ge=1, description="Days after which log lines and step events of runs are pruned from Dagster's storage."
+    )
     log_level: str = Field("INFO", description="Least severity that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`.")
     log_format: str = Field(
         "json", pattern="^(json|console)$", description="`json`: one object per line; `console`: for reading."

@@ -14,6 +14,7 @@ from dagster import (
     DataVersion,
     MaterializeResult,
     MetadataValue,
+    RetryRequested,
     TableRecord,
     asset,
     multi_asset,
@@ -28,6 +29,7 @@ from fotmate_assets.core.failures import (
 )
 from fotmate_assets.core.io_managers import last_metadata, table_schema
 from fotmate_assets.core.model import SourceError
+from fotmate_assets.core.postgres import advisory_lock
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
 from fotmate_assets.football import frames, partitions, pictures, queries
@@ -133,7 +135,10 @@ def _raw_asset(name: str) -> AssetsDefinition:
             why = "has no source configured" if provider is None else f"does not offer {key}"
             context.log.info(f"{name} {why}: nothing to fetch")
             return MaterializeResult(metadata={"verdict": "empty_expected", "why": f"{name} {why}"})
-        with infrastructure_retried():
+        with infrastructure_retried(), advisory_lock(postgres.engine, f"raw {name} {key}") as held:
+            if not held:
+                context.log.info(f"another run is fetching {name} {key}: waiting for it")
+                raise RetryRequested(max_retries=40, seconds_to_wait=15)
             report = fetch_season(
                 provider, key, ids, raw.raw_zone, postgres.ledger, match_id=config.match_id, run_id=context.run_id
             )

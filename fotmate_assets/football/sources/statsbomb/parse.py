@@ -6,9 +6,10 @@ published, its lineups, and returns the whole aggregate or raises SourceError.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -115,7 +116,7 @@ class ListedMatch(NamedTuple):
 def parse_match_list(document: RawDocument) -> dict[int, ListedMatch]:
     """The matches of `matches/<competition>/<season>.json` by match id."""
     listed: dict[int, ListedMatch] = {}
-    slices = decode(schema.match_slices_decoder, document.content, document.name)
+    slices = decode(schema.slices_decoder, document.content, document.name)
     for index, raw in enumerate(slices):
         entry = decode(schema.match_decoder, raw, document.name, f"[{index}]", document.content)
         if entry.match_id in listed:
@@ -142,7 +143,7 @@ def parse_match(
         raise
     if events is None:
         return MatchAggregate(match)
-    decoded = decode(schema.events_decoder, events.content, events.name)
+    decoded = schema.EventDocument(events.content, events.name)
     if not decoded:
         reason = "the match is available, but the list of its events is empty"
         raise malformed(events.name, reason, content=events.content)
@@ -255,7 +256,7 @@ def _updated_at(entry: MatchEntry, document: str) -> datetime | None:
     return updated.replace(tzinfo=UTC) if updated.tzinfo is None else updated.astimezone(UTC)
 
 
-def _cell(entry: MatchEntry, events: Sequence[StatsBombEvent]) -> float:
+def _cell(entry: MatchEntry, events: Iterable[StatsBombEvent]) -> float:
     """Size of one cell of the coordinate grid: 1 in fidelity 1, 0.1 in fidelity 2; asked of the data where unsaid."""
     fidelity = entry.metadata and entry.metadata.xy_fidelity_version
     if fidelity is None:
@@ -264,28 +265,28 @@ def _cell(entry: MatchEntry, events: Sequence[StatsBombEvent]) -> float:
     return 1.0 if fidelity == "1" else 0.1
 
 
-def _events(document: RawDocument, decoded: Sequence[StatsBombEvent], match: Match, cell: float) -> list[Event]:
+def _events(document: RawDocument, decoded: Iterable[StatsBombEvent], match: Match, cell: float) -> list[Event]:
     sides = {int(team.provider_id): team.provider_id for team in (match.home, match.away)}
     decode_detail = schema.detail_decoder.decode
     ids: set[str] = set()
     rows: list[Event] = []
     for position, event in enumerate(decoded):
         event_type = event.type.name
-        subtype = outcome = body_part = assist = card = recipient = xg = end = None
-        raw = schema.EMPTY
+        subtype = outcome = body_part = assist = card = recipient = xg = end = raw = None
         try:
             if event_type not in schema.EVENT_TYPES:
                 raise _FieldError("type.name", f"unknown event type {event_type!r}")
             if event.period not in PERIOD_START_MINUTE:
                 raise _FieldError("period", f"unknown period {event.period}")
-            if event.team.id not in sides or event.possession_team.id not in sides:
-                field = "team" if event.team.id not in sides else "possession_team"
+            team, possession_team = sides.get(event.team.id), sides.get(event.possession_team.id)
+            if team is None or possession_team is None:
+                field = "team" if team is None else "possession_team"
                 raise _FieldError(f"{field}.id", f"team {getattr(event, field).id} does not play here")
             ids.add(event.id)
             if len(ids) == position:
                 raise _FieldError("id", f"event id {event.id} twice")
             attribute = schema.DETAIL_OF_TYPE.get(event_type)
-            if attribute and (raw := getattr(event, attribute)):
+            if attribute and (raw := bytes(getattr(event, attribute)) or None):
                 detail = decode_detail(raw)
                 subtype = detail.type.name if detail.type else None
                 outcome = detail.outcome.name if detail.outcome else None
@@ -305,55 +306,69 @@ def _events(document: RawDocument, decoded: Sequence[StatsBombEvent], match: Mat
             out_of_bounds = False
             if event.location is not None:
                 x, y = event.location[:2]
-                x_m, y_m = Coordinates.from_statsbomb(x, y, cell)
+                x_m, y_m = _x_m(x, cell), _y_m(y, cell)
                 out_of_bounds = not (0 <= x <= GRID_LENGTH and 0 <= y <= GRID_WIDTH)
             if end is not None:
                 end_x, end_y = end[:2]
-                end_x_m, end_y_m = Coordinates.from_statsbomb(end_x, end_y, cell)
+                end_x_m, end_y_m = _x_m(end_x, cell), _y_m(end_y, cell)
                 out_of_bounds |= not (0 <= end_x <= GRID_LENGTH and 0 <= end_y <= GRID_WIDTH)
             rows.append(
-                Event(
-                    sides[event.team.id],
-                    str(event.player.id) if event.player else None,
-                    recipient,
-                    sides[event.possession_team.id],
-                    event.index,
-                    event.id,
-                    event.period,
-                    schema.milliseconds(event.timestamp),
-                    event.minute,
-                    event.second,
-                    event_type,
-                    subtype,
-                    outcome,
-                    body_part,
-                    event.position.name if event.position else None,
-                    event.play_pattern.name,
-                    event.possession,
-                    x_m,
-                    y_m,
-                    end_x_m,
-                    end_y_m,
-                    x,
-                    y,
-                    end_x,
-                    end_y,
-                    out_of_bounds,
-                    event.duration,
-                    event.under_pressure,
-                    assist,
-                    card,
-                    xg,
-                    bytes(event.related_events) or None,
-                    bytes(raw) or None,
-                    event.counterpress,
-                    event.out,
+                Event._make(
+                    (
+                        team,
+                        str(event.player.id) if event.player else None,
+                        recipient,
+                        possession_team,
+                        event.index,
+                        event.id,
+                        event.period,
+                        schema.milliseconds(event.timestamp),
+                        event.minute,
+                        event.second,
+                        event_type,
+                        subtype,
+                        outcome,
+                        body_part,
+                        event.position.name if event.position else None,
+                        event.play_pattern.name,
+                        event.possession,
+                        x_m,
+                        y_m,
+                        end_x_m,
+                        end_y_m,
+                        x,
+                        y,
+                        end_x,
+                        end_y,
+                        out_of_bounds,
+                        event.duration,
+                        event.under_pressure,
+                        assist,
+                        card,
+                        xg,
+                        bytes(event.related_events) or None,
+                        raw,
+                        event.counterpress,
+                        event.out,
+                    ),
                 )
             )
         except (_FieldError, ValueError) as error:
             field, reason = _fault(event, error)
             raise malformed(document.name, reason, field=f"[{position}].{field}", content=document.content) from None
     return rows
+
+
+@lru_cache(maxsize=4096)
+def _x_m(x: float, cell: float) -> float:
+    """The x of Coordinates.from_statsbomb; a grid has some 1,200 of them, a season hundreds of thousands of points."""
+    return Coordinates.from_statsbomb(x, 0.0, cell).x_m
+
+
+@lru_cache(maxsize=4096)
+def _y_m(y: float, cell: float) -> float:
+    """The y of Coordinates.from_statsbomb."""
+    return Coordinates.from_statsbomb(0.0, y, cell).y_m
 
 
 def _fault(event: StatsBombEvent, error: _FieldError | ValueError) -> tuple[str, str]:

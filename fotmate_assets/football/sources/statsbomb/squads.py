@@ -110,7 +110,7 @@ def strangers_of(
 
 
 def squads_from_events(
-    document: RawDocument, decoded: Sequence[StatsBombEvent]
+    document: RawDocument, decoded: Iterable[StatsBombEvent]
 ) -> tuple[tuple[Player, ...], tuple[Lineup, ...]]:
     """Squads as the Starting XI and the substitutions tell them; unused substitutes stay unknown."""
     players: dict[int, Player] = {}

@@ -88,18 +88,14 @@ def judged(found: Sequence[Found], severity: AssetCheckSeverity, key: AssetCheck
     """Passed without a finding; else a message with the first ones and a table of the first fifty."""
     first = "; ".join(f"{one.match_id} {one.field}: {one.message}" for one in found[:3])
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+    examples = [
+        TableRecord({"about": one.match_id, "field": one.field, "message": one.message}) for one in found[:SHOWN]
+    ]
     return AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,
         passed=not found,
         severity=severity,
         description=first + more if found else None,
-        metadata={
-            "findings": len(found),
-            "examples": MetadataValue.table(
-                [TableRecord({"about": f.match_id, "field": f.field, "message": f.message}) for f in found[:SHOWN]]
-            )
-            if found
-            else MetadataValue.null(),
-        },
+        metadata={"findings": len(found), **({"examples": MetadataValue.table(examples)} if found else {})},
     )

@@ -11,6 +11,7 @@ import psycopg
 import tenacity
 from psycopg import sql
 from psycopg.adapt import Dumper, PyFormat, Transformer
+from psycopg.copy import LibpqWriter
 from psycopg.postgres import types as pg_types
 from psycopg.pq import Format
 from psycopg.types.json import JsonbBinaryDumper
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+UNSENT = 16 << 20
+"""Bytes of a COPY that may wait in memory for the server while further rows are made."""
+
 TRANSIENT_SQLSTATES = ("08", "40", "53", "57P")
 """Connection lost, deadlock or serialization failure, out of resources, server going down or up."""
 
@@ -34,7 +38,7 @@ class _JsonbDumper(JsonbBinaryDumper):
     """Sends JSON that is already encoded as it is; anything else is encoded first."""
 
     def dump(self, obj: Any) -> Buffer | None:
-        if isinstance(obj, bytes | bytearray | memoryview):
+        if isinstance(obj, bytes):
             return b"\x01" + obj
         return super().dump(obj)
 
@@ -105,26 +109,36 @@ def in_transaction(engine: Engine, work: Callable[[Connection], T], *, attempts:
     restart), each time in a fresh transaction. The last error is raised as it is.
     """
 
-    @tenacity.retry(
+    def attempt() -> T:
+        with engine.begin() as connection:
+            return work(connection)
+
+    # Not the decorator: its function refers to itself, and would keep what `work` holds until the next collection.
+    retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_transient),
         stop=tenacity.stop_after_attempt(attempts),
         wait=tenacity.wait_exponential(multiplier=0.5, max=8) + tenacity.wait_random(0, 0.2),
         reraise=True,
     )
-    def attempt() -> T:
-        with engine.begin() as connection:
-            return work(connection)
-
-    return attempt()
+    return retrying(attempt)
 
 
-def copy_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def copy_rows(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    when_sent: Callable[[], None] = lambda: None,
+) -> int:
     """COPY `rows` (tuples in the order of `columns`) into `table` in binary; return their number.
 
     jsonb values may be Python objects or JSON already encoded as bytes; timestamps must be aware. Part of the
     connection's transaction. Raises sqlalchemy.exc.DataError naming row and column for a value that its column
     cannot hold, and what the database refuses as SQLAlchemy raises it for a statement. What `rows` itself raises
     is passed on.
+
+    `when_sent` is called when the last row is handed over: until this returns, mostly the server is at work.
     """
     types = [_type_name(table.c[name].type.compile(connection.dialect)) for name in columns]
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
@@ -133,7 +147,10 @@ def copy_rows(connection: Connection, table: Table, columns: Sequence[str], rows
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
     count = 0
     try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(statement, writer=LibpqWriter(cursor, flush_threshold=UNSENT)) as copy,
+        ):
             copy.set_types(types)
             write_row = copy.write_row
             for row in rows:
@@ -143,6 +160,7 @@ def copy_rows(connection: Connection, table: Table, columns: Sequence[str], rows
                     where = f"{table.name}: row {count + 1}"
                     raise psycopg.DataError(f"{where}{_misfit(driver, columns, types, row)}: {error}") from None
                 count += 1
+            when_sent()
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)

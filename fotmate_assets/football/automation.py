@@ -15,6 +15,7 @@ from dagster import (
 from sqlalchemy import select
 
 from fotmate_assets.core.resources import Postgres
+from fotmate_assets.football import partitions
 from fotmate_assets.football.assets import CATALOGUE, GROUP
 from fotmate_assets.football.tables import matches
 

@@ -125,7 +125,7 @@ def load_season(
     """
     job = Job(provider.name, MATCHES_JOB, season_key, run_id)
     outcome = SeasonLoad()
-    with ledger.attempt(job) as attempt:
+    with ledger.attempt(job) as attempt, ThreadPoolExecutor(1) as thread:
         plan = provider.plan(season_key, ids, zone, zone.manifest(provider.name, season_key))
         stored = stored_revisions(engine, season_key, provider.name)
         outcome.waiting = plan.waiting
@@ -142,9 +142,10 @@ def load_season(
         outcome.unchanged = sum(planned.provider_match_id not in theirs for planned in chosen) - len(changed)
         if changed:
             open_partition(engine, season_key)
-        for count, (planned, built) in enumerate(_built_ahead(changed), start=1):
+        ahead = _Ahead(thread, changed)
+        for count, (planned, built) in enumerate(ahead, start=1):
             try:
-                loaded = _load(engine, provider.name, planned, built)
+                loaded = _load(engine, provider.name, planned, built, ahead.parse_next)
             except SourceError as error:
                 outcome.failures.append(error)
                 told = str(error)
@@ -163,7 +164,13 @@ def load_season(
     return outcome
 
 
-def _load(engine: Engine, provider: str, planned: PlannedMatch, built: Future[MatchAggregate]) -> LoadedMatch | None:
+def _load(
+    engine: Engine,
+    provider: str,
+    planned: PlannedMatch,
+    built: Future[MatchAggregate],
+    when_sent: Callable[[], None],
+) -> LoadedMatch | None:
     """Write one match; what parsing trips over or the database refuses is the match's fault, and names it."""
     document = planned.documents[-1]
     try:
@@ -172,23 +179,35 @@ def _load(engine: Engine, provider: str, planned: PlannedMatch, built: Future[Ma
         reason = f"{planned.label}: {type(error).__name__}: {error}"
         raise SourceError(Verdict.MALFORMED, provider, document, reason) from error
     try:
-        return load_match(engine, aggregate, planned.revision, document)
+        return load_match(engine, aggregate, planned.revision, document, when_sent=when_sent)
     except (IntegrityError, DataError) as error:
         reason = f"{planned.label}: the database refuses it: {error.orig}"
         raise SourceError(Verdict.MALFORMED, provider, document, reason) from error
 
 
-def _built_ahead(planned: Iterable[PlannedMatch]) -> Iterator[tuple[PlannedMatch, Future[MatchAggregate]]]:
-    """Each match with its aggregate, parsed in a thread while the one before it is being written."""
-    with ThreadPoolExecutor(1) as pool:
-        ahead: tuple[PlannedMatch, Future[MatchAggregate]] | None = None
-        for match in planned:
-            submitted = (match, pool.submit(match.build))
-            if ahead is not None:
-                yield ahead
-            ahead = submitted
-        if ahead is not None:
-            yield ahead
+class _Ahead:
+    """The matches in order, each with its aggregate as a thread parses it.
+
+    Two threads that both run Python only take turns, so the parsing of a match begins with `parse_next`, when the
+    rows of the match before it are handed over and the server has work; at the latest when its own turn comes.
+    """
+
+    def __init__(self, thread: ThreadPoolExecutor, planned: Iterable[PlannedMatch]) -> None:
+        self._thread = thread
+        self._rest = iter(planned)
+        self._next: tuple[PlannedMatch, Future[MatchAggregate]] | None = None
+
+    def parse_next(self) -> None:
+        """Begin with the match after the current one. Does nothing when that has begun or there is none."""
+        if self._next is None and (planned := next(self._rest, None)):
+            self._next = (planned, self._thread.submit(planned.build))
+
+    def __iter__(self) -> Iterator[tuple[PlannedMatch, Future[MatchAggregate]]]:
+        self.parse_next()
+        while self._next is not None:
+            current, self._next = self._next, None
+            yield current
+            self.parse_next()
 
 
 def _close(attempt: Any, failures: list[SourceError], message: str) -> None:

@@ -7,7 +7,7 @@ COPY. Never an upsert by event id: StatsBomb re-collects matches under new event
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,15 +132,25 @@ def outranked(engine: Engine, season_key: str, provider: str) -> set[str]:
         return set(connection.scalars(query))
 
 
-def load_match(engine: Engine, aggregate: MatchAggregate, revision: str, document: str) -> LoadedMatch | None:
+def load_match(
+    engine: Engine,
+    aggregate: MatchAggregate,
+    revision: str,
+    document: str,
+    *,
+    when_sent: Callable[[], None] = lambda: None,
+) -> LoadedMatch | None:
     """Write one match whole. None when its stored revision is `revision` already, or a better provider owns it.
 
-    `document` is the provenance of ids that are new. Transient database failures are retried.
+    `document` is the provenance of ids that are new. Transient database failures are retried. `when_sent` is
+    called (again, if retried) when all rows are handed over and mostly the server is at work.
     """
-    return in_transaction(engine, lambda connection: _load(connection, aggregate, revision, document))
+    return in_transaction(engine, lambda connection: _load(connection, aggregate, revision, document, when_sent))
 
 
-def _load(connection: Connection, aggregate: MatchAggregate, revision: str, document: str) -> LoadedMatch | None:
+def _load(
+    connection: Connection, aggregate: MatchAggregate, revision: str, document: str, when_sent: Callable[[], None]
+) -> LoadedMatch | None:
     match = aggregate.match
     lock_for_transaction(connection, f"season {match.season_key}")
     origin = Origin(match.provider, match.season_key, document)
@@ -167,17 +177,18 @@ def _load(connection: Connection, aggregate: MatchAggregate, revision: str, docu
             )
     _put_match(connection, aggregate, revision, match_id, home, away)
     season_key = match.season_key
+    squad = copy_rows(connection, lineups, LINEUP_COLUMNS, _lineup_rows(aggregate, match_id, teams, players))
+    stats = copy_rows(connection, match_player_stats, STAT_COLUMNS, _stat_rows(aggregate, match_id, teams, players))
     events = copy_rows(
         connection,
         match_events,
         EVENT_COLUMNS,
         (
-            (season_key, match_id, teams[e[0]], players[e[1]], players[e[2]], teams.get(e[3] or ""), *e[4:])
+            (season_key, match_id, teams[e[0]], players[e[1]], players[e[2]], teams.get(e[3] or "")) + e[4:]
             for e in aggregate.events
         ),
+        when_sent=when_sent,
     )
-    squad = copy_rows(connection, lineups, LINEUP_COLUMNS, _lineup_rows(aggregate, match_id, teams, players))
-    stats = copy_rows(connection, match_player_stats, STAT_COLUMNS, _stat_rows(aggregate, match_id, teams, players))
     return LoadedMatch(match_id, events, squad, stats)
 
 

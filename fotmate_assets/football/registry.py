@@ -228,25 +228,22 @@ def _register(
     fresh = [values for values, internal in zip(made, ids, strict=True) if values[key] == internal]
     if fresh:
         table = teams if entity == "team" else players
-        connection.execute(insert(table).values(fresh).on_conflict_do_nothing())
+        connection.execute(insert(table).on_conflict_do_nothing(), fresh)
     connection.execute(
-        insert(id_mappings)
-        .values(
-            [
-                {
-                    "entity_type": entity,
-                    "provider": origin.provider,
-                    "provider_id": one.provider_id,
-                    "internal_id": internal,
-                    "method": decision.method if decision.kind == "same" else "exact_id",
-                    "confidence": decision.confidence if decision.kind == "same" else 1.0,
-                    "provenance": origin.document,
-                    "season_key": origin.season_key,
-                }
-                for one, decision, internal in zip(new, decisions, ids, strict=True)
-            ]
-        )
-        .on_conflict_do_nothing()
+        insert(id_mappings).on_conflict_do_nothing(),
+        [
+            {
+                "entity_type": entity,
+                "provider": origin.provider,
+                "provider_id": one.provider_id,
+                "internal_id": internal,
+                "method": decision.method if decision.kind == "same" else "exact_id",
+                "confidence": decision.confidence if decision.kind == "same" else 1.0,
+                "provenance": origin.document,
+                "season_key": origin.season_key,
+            }
+            for one, decision, internal in zip(new, decisions, ids, strict=True)
+        ],
     )
     doubtful = [
         {

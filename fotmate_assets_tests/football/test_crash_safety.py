@@ -165,7 +165,7 @@ def test_a_season_killed_at_random_moments_is_never_partial_and_the_next_run_com
     rng: random.Random,
     tmp_path: Path,
 ) -> None:
-    """Every start finds each match re-collected, every third one an empty database: kills hit first writes and rewrites."""
+    """Every start finds each match re-collected, every third an empty database: kills hit first writes and rewrites."""
     arguments = (crashing.database.writer_url, crashing.folder, crashing.zone.store.url, KEY, crashing.ids)
 
     def start() -> ForkServerProcess:

@@ -11,10 +11,12 @@ from sqlalchemy import Connection, create_engine, text
 
 from fotmate_assets.core.ledger import Job
 from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.embedded.sample.statsbomb import Incident, simulate_match
 from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.football import checks, findings
 from fotmate_assets.football.findings import Finding
+from fotmate_assets_tests.conftest import Database
 from fotmate_assets_tests.football.league import (
     KEY,
     SCALE,
@@ -376,3 +378,16 @@ def test_what_the_catalogue_owes_is_the_catalogues(league: League) -> None:
                 "statsbomb: match 77 is not listed by any season [malformed, pending]",
             )
         ]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("key", ["premier-league_2003-2004", "womens-world-cup_2019"])
+def test_a_real_season_passes_every_check(real_data: Path, database: Database, zone: RawZone, key: str) -> None:
+    league = League(real_data / "statsbomb", zone, database, key=key)
+    outcome = league.refresh()
+    assert outcome.failures == []
+    assert outcome.loaded
+    with database.engine.connect() as connection:
+        found = {check.look.__name__: check.look(connection, key) for check in ALL}
+    assert {name for name, findings_ in found.items() if findings_} <= {"coordinates_in_bounds", "nothing_owed"}
+    print(found["coordinates_in_bounds"], found["nothing_owed"])

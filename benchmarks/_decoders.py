@@ -65,10 +65,13 @@ def _orjson_event(event: dict[str, Any]) -> tuple[Any, ...]:
     key = DETAIL_OF_TYPE.get(event_type)
     detail = event.get(JSON_KEY[key], {}) if key else {}
     location, end = event.get("location"), detail.get("end_location")
-    x, y = location[:2] if location else (None, None)
-    end_x, end_y = end[:2] if end else (None, None)
-    x_m, y_m = Coordinates.from_statsbomb(x, y, CELL) if location else (None, None)
-    end_x_m, end_y_m = Coordinates.from_statsbomb(end_x, end_y, CELL) if end else (None, None)
+    x = y = end_x = end_y = x_m = y_m = end_x_m = end_y_m = None
+    if location:
+        x, y = location[:2]
+        x_m, y_m = Coordinates.from_statsbomb(x, y, CELL)
+    if end:
+        end_x, end_y = end[:2]
+        end_x_m, end_y_m = Coordinates.from_statsbomb(end_x, end_y, CELL)
     other = detail.get("recipient") or detail.get("replacement")
     clock = event["timestamp"]
     related = event.get("related_events")
@@ -116,7 +119,7 @@ def statsbombpy() -> Callable[[Sample], None]:
     import requests_cache
     from statsbombpy import api_client, public, sb
 
-    requests_cache.uninstall_cache()
+    requests_cache.uninstall_cache()  # type: ignore[no-untyped-call]
     warnings.filterwarnings("ignore", category=api_client.NoAuthWarning)
 
     def events(sample: Sample) -> None:
@@ -128,7 +131,7 @@ def statsbombpy() -> Callable[[Sample], None]:
 
 def kloppy() -> Callable[[Sample], None]:
     """`kloppy.statsbomb.load` in StatsBomb's own coordinates."""
-    from kloppy import statsbomb
+    from kloppy import statsbomb  # type: ignore[import-untyped]
 
     def load(sample: Sample) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from fotmate_assets.football.tables import metadata
+from fotmate_assets.football.tables import matches
 
 Writer = Callable[[Database], float]
 
@@ -31,7 +31,7 @@ class _Encoded(bytes):
 
 
 class _EncodedDumper(JsonbBinaryDumper):
-    def dump(self, obj: Any) -> bytes:
+    def dump(self, obj: bytes) -> bytes:
         return b"\x01" + obj
 
 
@@ -53,6 +53,9 @@ def copy(rows: SeasonRows) -> Writer:
             return time.perf_counter() - started
 
     return write
+
+
+metadata = matches.metadata
 
 
 class _Base(DeclarativeBase):
@@ -88,7 +91,7 @@ def orm(rows: SeasonRows) -> Writer:
 
 def to_sql(rows: SeasonRows) -> Writer:
     """pandas `DataFrame.to_sql` with its default method (executemany), one transaction per match."""
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
     def frame(table: TableRows) -> tuple[str, Any, dict[str, Any]]:
         values = [list(row.values()) for row in table.as_dicts()]

@@ -11,6 +11,7 @@ import argparse
 import json
 import subprocess
 import sys
+from functools import partial
 
 from _common import interleaved, print_json, print_table
 
@@ -35,6 +36,11 @@ def load(module: str) -> tuple[float, list[str]]:
     return took, heavy
 
 
+def seconds_to_load(module: str) -> float:
+    """Seconds that a fresh interpreter takes to import `module`."""
+    return load(module)[0]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -43,9 +49,7 @@ def main() -> None:
     chosen = parser.parse_args()
     _, heavy = load("fotmate_assets.definitions")  # also writes the bytecode that both kinds then find
     modules = {"bare_dagster_s": "dagster", "definitions_s": "fotmate_assets.definitions"}
-    taken = interleaved(
-        {name: lambda module=module: load(module)[0] for name, module in modules.items()}, chosen.rounds
-    )
+    taken = interleaved({name: partial(seconds_to_load, module) for name, module in modules.items()}, chosen.rounds)
     bare, definitions = taken["bare_dagster_s"], taken["definitions_s"]
     budget = BUDGET_RATIO * bare + BUDGET_EXTRA_S
     values = {

@@ -8,10 +8,13 @@ DIR is a folder in StatsBomb's open-data layout; without one, a simulated season
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import resource
 import statistics
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import _decoders
@@ -39,6 +42,7 @@ def measure_load(
         season.load(database, zone)
         rows = stored_rows(database)
     copy = _writers.copy(rows)
+    gc.freeze()  # the collector should not walk rows that no load has in memory
     taken: dict[str, list[float]] = {"copy": [], "fetch": [], "first": [], "unchanged": [], "unchanged_load": []}
     for turn in range(rounds):
         with made.fresh() as database:
@@ -75,7 +79,7 @@ def measure_peers(season: SourceSeason, made: Databases, rows: SeasonRows, round
             prepare(season, database)
             return writer(database)
 
-    taken = interleaved({name: lambda one=one: measure(one) for name, (one, _) in writers.items()}, rounds)
+    taken = interleaved({name: partial(measure, one) for name, (one, _) in writers.items()}, rounds)
     return {name: count / taken[name] for name, (_, count) in writers.items()}
 
 
@@ -87,7 +91,7 @@ def measure_decoders(season: SourceSeason, rounds: int) -> tuple[int, dict[str, 
         found = _decoders.ours(sample)
         assert [one[:31] for one in found] == [one[:31] for one in _decoders.orjson_loop(sample)]
         events += len(found)
-    decoders = {
+    decoders: dict[str, Callable[[_decoders.Sample], object]] = {
         "ours": _decoders.ours,
         "ours_whole": _decoders.ours_whole,
         "orjson": _decoders.orjson_loop,
@@ -95,11 +99,10 @@ def measure_decoders(season: SourceSeason, rounds: int) -> tuple[int, dict[str, 
         "kloppy": _decoders.kloppy(),
     }
 
-    def measure(decode: object) -> float:
-        assert callable(decode)
-        return sum(seconds(lambda sample=sample: decode(sample)) for sample in samples)
+    def measure(decode: Callable[[_decoders.Sample], object]) -> float:
+        return sum(seconds(partial(decode, sample)) for sample in samples)
 
-    taken = interleaved({name: lambda one=one: measure(one) for name, one in decoders.items()}, rounds)
+    taken = interleaved({name: partial(measure, one) for name, one in decoders.items()}, rounds)
     return len(samples), {name: events / one for name, one in taken.items()}
 
 

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.postgres import in_transaction, lock_for_transaction
 from fotmate_assets.core.tables import ingestion_failures, ingestion_jobs, quarantine
+
+log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
@@ -113,6 +116,17 @@ class Ledger:
         when to come back is not asked before.
         """
         in_transaction(self._engine, lambda connection: self._owe(connection, job, error, raw_sha256))
+        log.error(
+            "owed",
+            source=job.source,
+            job=job.job,
+            partition_key=job.partition_key,
+            document=error.document,
+            field=error.field,
+            verdict=error.verdict,
+            reason=error.reason,
+            trace_id=job.run_id,
+        )
 
     def _owe(self, connection: Connection, job: Job, error: SourceError, raw_sha256: str | None) -> None:
         document, field, reason = _storable(error.document), _storable(error.field), _storable(error.reason)

@@ -34,11 +34,14 @@ TRANSIENT_SQLSTATES = ("08", "40", "53", "57P")
 """Connection lost, deadlock or serialization failure, out of resources, server going down or up."""
 
 
+_ENCODED = (bytes, bytearray, memoryview)
+
+
 class _JsonbDumper(JsonbBinaryDumper):
     """Sends JSON that is already encoded as it is; anything else is encoded first."""
 
     def dump(self, obj: Any) -> Buffer | None:
-        if isinstance(obj, bytes):
+        if isinstance(obj, _ENCODED):
             return b"\x01" + obj
         return super().dump(obj)
 

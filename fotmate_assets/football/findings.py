@@ -196,7 +196,8 @@ def stats_agree_with_events(connection: Connection, key: str) -> list[Finding]:
 def minutes_add_up(connection: Connection, key: str) -> list[Finding]:
     """A side's minutes are eleven times the match, less what dismissals and unreplaced injuries cost.
 
-    Recounted from the stored events, apart from the code that made the statistics.
+    Recounted from the stored events, apart from the code that made the statistics. Only where the provider tells the
+    whistles (StatsBomb): FBref gives minutes of its own, and Metrica's periods end with their last event.
     """
     moments = connection.execute(
         text("""

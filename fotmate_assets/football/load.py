@@ -184,7 +184,7 @@ def _load(
         match_events,
         EVENT_COLUMNS,
         (
-            (season_key, match_id, teams[e[0]], players[e[1]], players[e[2]], teams.get(e[3] or "")) + e[4:]
+            (season_key, match_id, teams[e[0]], players[e[1]], players[e[2]], teams.get(e[3] or ""), *e[4:])
             for e in aggregate.events
         ),
         when_sent=when_sent,

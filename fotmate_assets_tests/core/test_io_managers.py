@@ -25,6 +25,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    Engine,
     Float,
     Integer,
     SmallInteger,
@@ -234,19 +235,17 @@ def test_a_lost_connection_during_the_write_is_made_good(world: World, database:
     world.run(writes(rows("a", 1)), partition="a")
     killed: list[int] = []
 
-    def kill(connection: Any, *_: object) -> None:
-        if not killed:
+    def kill(connection: Any, _cursor: object, statement: str, *_: object) -> None:
+        if not killed and statement.startswith("DELETE"):
             killed.append(connection.connection.driver_connection.info.backend_pid)
             database.execute("select pg_terminate_backend(:pid, 5000)", pid=killed[0])
 
-    manager = PostgresIOManager(postgres=world.postgres)
-    engine = manager.postgres.engine
-    event.listen(engine, "before_cursor_execute", kill)
-    result = materialize(
-        [writes(rows("a", 2, 3))], partition_key="a", instance=world.instance, resources={"postgres_io": manager}
-    )
-    event.remove(engine, "before_cursor_execute", kill)
-    assert result.success
+    event.listen(Engine, "before_cursor_execute", kill)
+    try:
+        world.run(writes(rows("a", 2, 3)), partition="a")
+    finally:
+        event.remove(Engine, "before_cursor_execute", kill)
+    assert killed
     assert counts(database) == {"a": 50}
 
 
@@ -264,7 +263,7 @@ def reads(
     kind = pl.LazyFrame if lazy else pl.DataFrame
 
     def reader(frame):  # type: ignore[no-untyped-def]
-        seen.append(frame.filter(pl.col("n") > 1).head(10).collect() if lazy else frame)
+        seen.append(frame.filter(pl.col("n") > 1).select("n", "goals").head(10).collect() if lazy else frame)
 
     reader.__annotations__ = {"frame": kind, "return": None}
     source = AssetIn(key=["test", "scores"], metadata=input_metadata or None, input_manager_key=manager)
@@ -313,8 +312,21 @@ def test_an_input_reads_its_partition_and_its_columns_only(world: World, scores:
 def test_a_lazy_input_asks_postgres_only_for_what_the_query_uses(world: World, scores: Table) -> None:
     seen: list[pl.DataFrame] = []
     world.run(writes(rows("b", 1, 2, 3)), partition="b")
-    world.run(writes(rows("a", 1, 2, 3)), reads(seen, lazy=True, columns=["n", "season_key"]), partition="a")
-    assert seen[0].rows() == [(2, "a"), (3, "a")]
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        world.run(writes(rows("a", 1, 2, 3)), reads(seen, lazy=True), partition="a")
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert seen[0].rows() == [(2, 20), (3, 30)]
+    (query,) = [statement for statement in statements if "FROM scores" in statement and "SELECT" in statement]
+    assert "scores.goals" in query
+    assert "details" not in query
+    assert "scores.xg" not in query
 
 
 def test_an_input_without_partitions_reads_the_whole_table(world: World, scores: Table) -> None:

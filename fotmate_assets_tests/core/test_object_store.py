@@ -191,8 +191,8 @@ def test_a_killed_writer_leaves_the_old_object_whole_and_nothing_to_list(tmp_pat
     assert writer.stdout is not None
     assert writer.stdout.readline() == b"ready\n"
     seen = set()
-    deadline = time.monotonic() + 10
-    while not list(tmp_path.glob(".part-*")) and time.monotonic() < deadline:
+    watched, deadline = time.monotonic() + 0.5, time.monotonic() + 10
+    while time.monotonic() < watched or (not list(tmp_path.glob(".part-*")) and time.monotonic() < deadline):
         seen.add(store.get("a")[::1_000_000])
     writer.send_signal(signal.SIGKILL)
     writer.wait()

@@ -273,6 +273,22 @@ def test_a_deadlock_is_run_again_until_both_are_through(sample: Database) -> Non
     assert sample.execute("select big from copy_sample") == [(2,), (2,)]
 
 
+def test_a_connection_lost_inside_a_copy_is_told_as_such(sample: Database) -> None:
+    def work(connection: Connection) -> None:
+        pid = connection.scalar(text("select pg_backend_pid()")) or 0
+
+        def rows() -> Iterator[tuple[int]]:
+            terminate(sample, pid)
+            yield (1,)
+
+        copy_rows(connection, SAMPLE, ("n",), rows())
+
+    with pytest.raises(OperationalError, match="COPY") as caught:
+        in_transaction(sample.engine, work, attempts=1)
+    assert is_transient(caught.value)
+    assert caught.value.connection_invalidated
+
+
 @pytest.mark.parametrize("moment", ["before a statement", "inside a copy"])
 def test_a_lost_connection_is_run_again_on_a_new_one(sample: Database, moment: str) -> None:
     pids: list[int] = []

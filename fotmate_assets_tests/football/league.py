@@ -169,12 +169,12 @@ def fresh_database(stack: Stack, template: str) -> Iterator[Database]:
         connection.execute(text(f"create database {name} template {template} owner fotmate_owner"))
         connection.execute(text(f"grant connect, temporary on database {name} to fotmate_writer"))
         connection.execute(text(f"grant connect on database {name} to fotmate_reader"))
-    urls = [
+    writer, owner_url, reader = (
         make_url(environment[f"FOTMATE_DATABASE_{role}URL"]).set(database=name).render_as_string(hide_password=False)
         for role in ("", "OWNER_", "READER_")
-    ]
-    engine = make_engine(urls[0])
-    yield Database(name, *urls, engine)
+    )
+    engine = make_engine(writer)
+    yield Database(name, writer, owner_url, reader, engine)
     engine.dispose()
     with admin.connect() as connection:
         connection.execute(text(f"drop database {name} with (force)"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from dagster import AssetCheckSeverity
 from sqlalchemy import Connection, create_engine, text
 
+from fotmate_assets.core.checks import Check
 from fotmate_assets.core.ledger import Job
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.raw_zone import RawZone
@@ -89,13 +91,13 @@ def test_severities_are_as_declared() -> None:
 
 
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.look.__name__)
-def test_a_good_season_passes(season: League, check: checks.Check) -> None:
+def test_a_good_season_passes(season: League, check: Check) -> None:
     with season.database.engine.connect() as connection:
         assert check.look(connection, KEY) == []
 
 
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.look.__name__)
-def test_a_season_without_a_row_is_an_error_of_one_check_only(season: League, check: checks.Check) -> None:
+def test_a_season_without_a_row_is_an_error_of_one_check_only(season: League, check: Check) -> None:
     with season.database.engine.connect() as connection:
         found = check.look(connection, "premier-league_1888-1889")
     if check.look is findings.nothing_owed:
@@ -389,5 +391,5 @@ def test_a_real_season_passes_every_check(real_data: Path, database: Database, z
     assert outcome.loaded
     with database.engine.connect() as connection:
         found = {check.look.__name__: check.look(connection, key) for check in ALL}
-    assert {name for name, findings_ in found.items() if findings_} <= {"coordinates_in_bounds", "nothing_owed"}
-    print(found["coordinates_in_bounds"], found["nothing_owed"])
+    del found["coordinates_in_bounds"]  # StatsBomb reaches 120.9 x 80.7
+    assert {name: all_found for name, all_found in found.items() if all_found} == {}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
@@ -60,7 +61,7 @@ def _bad_match(whole: MatchAggregate) -> MatchAggregate:
 
 def _bad_event(whole: MatchAggregate) -> MatchAggregate:
     *others, last = whole.events
-    return replace(whole, events=(*others, last._replace(index=1)))  # type: ignore[arg-type]
+    return replace(whole, events=(*others, last._replace(index=1)))
 
 
 def _bad_lineup(whole: MatchAggregate) -> MatchAggregate:
@@ -78,11 +79,10 @@ def _crash_in_the_last_row(whole: MatchAggregate) -> MatchAggregate:
 
 
 STAGES = (_bad_team, _bad_player, _bad_match, _bad_event, _bad_lineup, _bad_stats, _crash_in_the_last_row)
-BREAK = pytest.mark.parametrize("broken", STAGES, ids=lambda stage: stage.__name__.strip("_"))
 REFUSED = (DBAPIError, KeyError)
 
 
-@BREAK
+@pytest.mark.parametrize("broken", STAGES, ids=lambda stage: stage.__name__.strip("_"))
 def test_a_match_that_breaks_at_any_stage_leaves_nothing_behind(
     league: League, aggregate: MatchAggregate, broken: Callable[[MatchAggregate], MatchAggregate]
 ) -> None:
@@ -96,27 +96,14 @@ def test_a_match_that_breaks_at_any_stage_leaves_nothing_behind(
     assert partial_matches(league.database.engine) == []
 
 
-@BREAK
+@pytest.mark.parametrize("broken", STAGES[2:], ids=lambda stage: stage.__name__.strip("_"))
 def test_a_rewrite_that_breaks_leaves_the_old_revision_as_it_was(
     league: League, aggregate: MatchAggregate, broken: Callable[[MatchAggregate], MatchAggregate]
 ) -> None:
     put(league, aggregate)
     before = row_versions(league.database.engine)
-    moved = replace(
-        aggregate,
-        match=replace(aggregate.match, home=aggregate.match.home._replace(provider_id="1")),
-        lineups=tuple(m._replace(team="1" if m.team == "9101" else m.team) for m in aggregate.lineups),
-        events=tuple(e._replace(team="1" if e.team == "9101" else e.team) for e in aggregate.events),
-        stats=tuple(replace(s, team="1" if s.team == "9101" else s.team) for s in aggregate.stats),
-        players=tuple(p._replace(provider_id=p.provider_id) for p in aggregate.players),
-    )
-    whole = moved if broken is _bad_team else aggregate
-    if broken is _bad_player:
-        whole = replace(aggregate, players=(*aggregate.players, aggregate.players[0]._replace(provider_id="2")))
-    if broken is _bad_team:
-        whole = replace(whole, match=replace(whole.match, away=whole.match.away._replace(provider_id="3")))
     with pytest.raises(REFUSED):
-        put(league, broken(whole), "1" * 64)
+        put(league, broken(aggregate), "1" * 64)
     assert row_versions(league.database.engine) == before
 
 
@@ -343,11 +330,11 @@ def test_an_integer_too_large_for_its_column_is_refused_by_name_and_not_wrapped(
 ) -> None:
     """Binary COPY sends the low bytes of what it is given."""
     *others, last = aggregate.events
-    name = "index" if field == "event_index" else field
+    doctored: dict[str, Any] = {"index" if field == "event_index" else field: value}
     with pytest.raises(
         DataError, match=f"match_events: row {len(others) + 1}, column {field}: {value} is no (small)?int"
     ):
-        put(league, replace(aggregate, events=(*others, last._replace(**{name: value}))))
+        put(league, replace(aggregate, events=(*others, last._replace(**doctored))))
     assert league.scalar("select count(*) from matches") == 0
 
 

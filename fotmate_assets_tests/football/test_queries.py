@@ -113,7 +113,7 @@ def test_a_match_comes_with_its_squads_and_all_its_events(
         for side in squads:
             ours = [entry for entry in detail.lineups if entry.team_id == internal(loaded, "team", side["team_id"])]
             assert len(ours) == len(side["lineup"])
-            starting = [entry.is_starter for entry in ours]
+            starting = [bool(entry.is_starter) for entry in ours]
             assert starting == sorted(starting, reverse=True), "starters first"
 
 
@@ -250,7 +250,7 @@ def test_a_keyed_read_has_an_index(reader: Connection, query: Callable[[], Selec
     """On a table too small for the planner to prefer it: an index that fits the condition, not the whole of one."""
     reader.execute(text("set local enable_seqscan = off"))
     compiled = query().compile(dialect=reader.dialect)
-    plan = reader.exec_driver_sql(f"explain (format json) {compiled.string}", compiled.params).scalar_one()  # type: ignore[arg-type]
+    plan = reader.exec_driver_sql(f"explain (format json) {compiled.string}", compiled.params).scalar_one()
     for scan in filter(is_keyed, nodes(plan[0]["Plan"])):
         assert scan.get("Index Cond") or scan.get("Recheck Cond"), scan
 
@@ -280,7 +280,7 @@ def test_a_match_is_read_by_its_key(reader: Connection, loaded: League) -> None:
     assert len(seen) == 3
     reader.execute(text("set local enable_seqscan = off"))
     for statement, parameters in seen:
-        plan = reader.exec_driver_sql(f"explain (format json) {statement}", parameters).scalar_one()  # type: ignore[arg-type]
+        plan = reader.exec_driver_sql(f"explain (format json) {statement}", parameters).scalar_one()
         for scan in nodes(plan[0]["Plan"]):
             if is_keyed(scan) or scan.get("Relation Name") == "lineups":
                 assert scan.get("Index Cond") or scan.get("Recheck Cond"), scan
@@ -310,6 +310,6 @@ def test_a_season_among_many_rows_is_read_by_its_index(league: League) -> None:
     )
     with league.database.engine.connect() as connection:
         compiled = queries.season_matches_query(KEY).compile(dialect=connection.dialect)
-        plan = connection.exec_driver_sql(f"explain {compiled.string}", compiled.params).scalars().all()  # type: ignore[arg-type]
+        plan = connection.exec_driver_sql(f"explain {compiled.string}", compiled.params).scalars().all()
     assert any("ix_matches_season_key_match_date" in line for line in plan), plan
     assert not any("Seq Scan on matches" in line for line in plan), plan

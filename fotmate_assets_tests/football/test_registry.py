@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -34,7 +35,7 @@ def season(database: Database) -> Database:
     return database
 
 
-def match(number: str, home: Team, away: Team, *, provider: str = "statsbomb", **changes: object) -> Match:
+def match(number: str, home: Team, away: Team, *, provider: str = "statsbomb", **changes: Any) -> Match:
     """A match of the first match day."""
     made = Match(provider, number, KEY, date(2025, 8, 16), None, 1, home, away, "played", 0, 0)
     return replace(made, **changes)
@@ -138,7 +139,7 @@ def test_the_same_fixture_of_another_provider_is_the_same_match(season: Database
     with season.engine.begin() as connection:
         home, away = team_ids(connection, STATSBOMB, [ARSENAL, EVERTON]).values()
 
-        def given(number: str, **changes: object) -> str:
+        def given(number: str, **changes: Any) -> str:
             other = match(number, ARSENAL, EVERTON, provider="fbref", **changes)
             return allocate_match_id(connection, other, home, away, "match_1.html")
 

@@ -1,0 +1,69 @@
+"""The benchmarks run, and print what they promise. What they measure is not asserted: a test has no quiet machine."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fotmate_assets.embedded.sample.statsbomb import competition_row, sample_team, simulate_match, write_season
+from fotmate_assets.embedded.stack import Stack
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+MATCHES = 3
+
+
+def run(script: str, *arguments: str) -> tuple[str, dict[str, Any]]:
+    """What a script prints, and the object on its last line."""
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *arguments, "--rounds", "1", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    *table, last = done.stdout.splitlines()
+    return "\n".join(table), json.loads(last)
+
+
+@pytest.fixture
+def tiny_season(tmp_path: Path) -> Path:
+    """Three short matches in StatsBomb's open-data layout."""
+    home, away = sample_team(9101, "Simulated United"), sample_team(9102, "Sample Rovers")
+    matches = [simulate_match(9_001_001 + n, home, away, seed=n, minutes_scale=0.05) for n in range(MATCHES)]
+    write_season(tmp_path, competition_row(), matches)
+    return tmp_path
+
+
+def test_load_events_prints_a_table_and_its_ratios_as_json(stack: Stack, tiny_season: Path) -> None:
+    for peer in ("dlt", "kloppy", "orjson", "pandas"):
+        pytest.importorskip(peer, reason="the peers are in the dependency group bench")
+    table, values = run(
+        "load_events.py",
+        *("--source", str(tiny_season), "--season", "simulated-league_2025-2026", "--home", str(stack.home)),
+    )
+    expected = sum(len(json.loads(path.read_bytes())) for path in (tiny_season / "events").iterdir())
+    assert (values["matches"], values["events"]) == (MATCHES, expected)
+    ratios = {
+        *("first_vs_copy", "first_with_fetch_vs_copy", "unchanged_vs_copy", "unchanged_load_only_vs_copy"),
+        *("orm_vs_copy", "dlt_vs_copy", "dlt_dicts_vs_copy", "dlt_arrow_vs_copy", "to_sql_vs_copy"),
+        *("first_vs_orm", "first_vs_dlt", "copy_rows_per_s", "first_rows_per_s", "unchanged_rows_per_s"),
+        *("decode_events_per_s", "decode_whole_match_events_per_s"),
+        *("decode_vs_orjson", "decode_vs_statsbombpy", "decode_vs_kloppy", "peak_rss_mb", "peak_rss_growth"),
+    }
+    assert ratios <= values.keys()
+    assert all(values[name] > 0 for name in ratios)
+    assert values["dlt_vs_copy"] == max(values["dlt_dicts_vs_copy"], values["dlt_arrow_vs_copy"])
+    for method in ("bare binary COPY", "ours, first load", "ours, unchanged", "ORM", "dlt", "to_sql", "kloppy"):
+        assert method in table
+
+
+def test_definitions_prints_a_table_and_its_budget_as_json() -> None:
+    table, values = run("definitions.py")
+    assert {"bare_dagster_s", "definitions_s", "ratio", "over_budget_s"} <= values.keys()
+    assert values["heavy_modules"] == []
+    assert values["budget_s"] == pytest.approx(1.5 * values["bare_dagster_s"] + 0.5, abs=0.001)
+    assert "fotmate_assets.definitions" in table

@@ -76,7 +76,7 @@ def _template(stack: Stack) -> str:
     owner.dispose()
     admin = create_engine(_admin_url(stack, "postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f'create database {TEMPLATE} template fotmate owner fotmate_owner'))
+        connection.execute(text(f"create database {TEMPLATE} template fotmate owner fotmate_owner"))
     admin.dispose()
     return TEMPLATE
 

@@ -181,6 +181,12 @@ class Ledger:
         )
         return in_transaction(self._engine, lambda connection: connection.execute(statement).rowcount)
 
+    def owed(self, source: str, partition_key: str) -> set[str]:
+        """Documents of a source's partition that something is owed on, by whichever job."""
+        table = ingestion_failures.c
+        of_partition = and_(table.source == source, table.partition_key == partition_key, table.status != "resolved")
+        return {failure.document for failure in self._failures(of_partition)}
+
     def failures(self, statuses: Sequence[str] | None = None) -> list[Failure]:
         """What is owed, oldest first; with `statuses`, the rows in one of these instead."""
         table = ingestion_failures.c

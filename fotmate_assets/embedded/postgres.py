@@ -152,11 +152,13 @@ class Postgres:
         """
         if self.pid() is not None:
             self.port = self._listening_port()
-            if not wait_until(self.answers, 60):
+            settled = wait_until(lambda: self.pid() is None or self.answers(), 60)  # or it was shutting down
+            if not settled:
                 raise EmbeddedServerError(
                     f"PostgreSQL (process {self.pid()}) does not answer at {LOOPBACK}:{self.port}; see {self._log}"
                 )
-            return False
+            if self.pid() is not None:
+                return False
         if not self.data.exists():
             self._create()
         self._check_version()

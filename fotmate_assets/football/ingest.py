@@ -67,6 +67,7 @@ def fetch_season(
     """
     job = Job(provider.name, raw_job(provider.name), season_key, run_id)
     manifest = zone.manifest(provider.name, season_key)
+    manifest.distrust(ledger.owed(provider.name, season_key))
     with ledger.attempt(job) as attempt:
         try:
             report = provider.sync(ids, zone, manifest, match_id)
@@ -76,13 +77,15 @@ def fetch_season(
         _close(attempt, report.failures, f"{len(report.changed)} documents changed, {len(report.unchanged)} did not")
     _record(job, report.failures, zone, ledger)
     done = {*report.changed, *report.unchanged, *(absence.document for absence in report.absent)}
+    if match_id is None and not report.failures:
+        done |= ledger.owed(provider.name, season_key)  # what the season does not list any more is not owed either
     ledger.settle(job, done - {failure.document for failure in report.failures})
     return report
 
 
 @dataclass
 class SeasonLoad:
-    """How the load of one provider's season went. Every match is in exactly one of the lists."""
+    """How the load of one provider's season went, without the matches that a better provider owns."""
 
     loaded: list[LoadedMatch] = field(default_factory=list)
     unchanged: int = 0
@@ -159,8 +162,10 @@ def load_season(
         attempt.rows = outcome.rows
         _close(attempt, outcome.failures, f"{len(outcome.loaded)} matches loaded, {outcome.unchanged} unchanged")
     _record(job, outcome.failures, zone, ledger)
-    refused = {failure.document for failure in outcome.failures}
-    ledger.settle(job, {name for planned in chosen for name in planned.documents} - refused)
+    done = {name for planned in chosen for name in planned.documents}
+    if match_id is None and not (outcome.failures or outcome.waiting):
+        done |= ledger.owed(provider.name, season_key)
+    ledger.settle(job, done - {failure.document for failure in outcome.failures})
     return outcome
 
 

@@ -14,8 +14,12 @@ from fotmate_assets.core.documents import HttpSource
 from fotmate_assets.core.http import HttpClient
 from fotmate_assets.core.ledger import Failure
 from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.embedded.upstream import Fault as HttpFault
+from fotmate_assets.embedded.upstream import Upstream
 from fotmate_assets.football.ingest import fetch_catalogue, fetch_season
 from fotmate_assets.football.sources.fbref.provider import FBref
+from fotmate_assets.football.sources.statsbomb.documents import Statsbombpy
+from fotmate_assets.football.sources.statsbomb.provider import StatsBomb
 from fotmate_assets_tests.football.league import KEY, MATCHES, League, partial_matches, row_versions
 
 BROKEN = "9001002"
@@ -411,3 +415,31 @@ def test_the_ledger_keeps_what_is_json_and_not_a_rendering_of_it(league: League)
     (failure,) = owed(league)
     assert failure.raw_sha256 is not None
     assert league.zone.get(failure.raw_sha256) == content
+
+
+def test_what_was_owed_on_a_match_that_left_the_season_is_owed_no_more(league: League) -> None:
+    FAULTS[0].apply(league)
+    league.fetch()
+    league.load()
+    assert [failure.document for failure in owed(league)] == [EVENTS]
+    league.rewrite(MATCHES, lambda rows: [row for row in rows if row["match_id"] != int(BROKEN)])
+    league.fetch()
+    league.load()
+    assert owed(league) == []
+
+
+def test_a_broken_answer_is_fetched_again_although_the_match_was_not_updated(league: League) -> None:
+    with Upstream(league.folder) as upstream:
+        client = HttpClient("statsbomb", per_second=1000, first_wait_s=0.01)
+        league.provider = StatsBomb(Statsbombpy(client, root=upstream.url))
+        upstream.fail(f"*/{EVENTS}", HttpFault.cut_json(0.5))
+        league.fetch()
+        assert [failure.document for failure in league.load().failures] == [EVENTS]
+
+        league.fetch()
+        assert [match.match_id for match in league.load().loaded] == ["2025-2026_1_002"]
+        assert owed(league) == []
+
+        asked = len(upstream.requests)
+        league.fetch()
+        assert len(upstream.requests) == asked + 1, "only the list of matches"

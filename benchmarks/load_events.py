@@ -23,12 +23,22 @@ from _common import Database, Databases, databases, interleaved, print_json, pri
 from _season import SeasonRows, SourceSeason, local_zone, prepare, stored_rows
 
 from fotmate_assets.core.postgres import make_engine
-from fotmate_assets.embedded.sample.statsbomb import write_open_data
+from fotmate_assets.embedded.sample.statsbomb import LEAGUE, league_matches, write_season
 
 PEER_MATCHES = 10
 """How many matches the slower writers get; their rate is per row."""
 DECODED_MATCHES = 4
 MEMORY_GROWTH = 4
+
+
+def simulate(folder: Path) -> None:
+    """Write the simulated season, whole coordinates as 40.0: before Python 3.12, kloppy cannot read 40."""
+    matches = list(league_matches())
+    for match in matches:
+        for event in match.events:
+            if "location" in event:
+                event["location"] = [float(value) for value in event["location"]]
+    write_season(folder, LEAGUE, matches)
 
 
 def measure_load(
@@ -147,7 +157,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fotmate-bench-") as temporary, databases(chosen.home) as made:
         folder = Path(temporary)
         if chosen.source is None:
-            write_open_data(folder / "simulated")
+            simulate(folder / "simulated")
         season = SourceSeason(chosen.source or folder / "simulated", chosen.season)
         rows, took = measure_load(season, made, folder, chosen.rounds)
         peak, peak_larger = measure_memory(season, made, folder)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +21,14 @@ from fotmate_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import AssetKey, AssetSelection, DagsterInstance, Definitions, EventLogEntry, ExecuteInProcessResult
+    from sqlalchemy import Engine
 
 PROJECT = Path(__file__).parent.parent
 HOST_TAG, PID_TAG = "fotmate/host", "fotmate/pid"
 
 
-class NotConnectedError(Exception):
-    """Something this process needs is not configured or does not answer; the message says what to do."""
+class CommandError(Exception):
+    """What was asked for cannot be done as it was asked, or with this configuration; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def connect() -> Connected:
         settings = Settings()
     if "DAGSTER_HOME" not in os.environ:
         if "DAGSTER_PG_HOST" not in os.environ:
-            raise NotConnectedError("FOTMATE_DATABASE_URL is set: set DAGSTER_HOME too, or the DAGSTER_PG_* variables")
+            raise CommandError("FOTMATE_DATABASE_URL is set: set DAGSTER_HOME too, or the DAGSTER_PG_* variables")
         os.environ["DAGSTER_HOME"] = str(_dagster_home(settings.home))
     notices += prepare(settings)
     return Connected(settings, notices)
@@ -76,8 +79,10 @@ def prepare(settings: Settings) -> list[str]:
     done = []
     if settings.database_owner_url is not None:
         owner = create_engine(settings.database_owner_url.get_secret_value())
-        before, after = migrations.upgrade(owner)
-        owner.dispose()
+        try:
+            before, after = migrations.upgrade(owner)
+        finally:
+            owner.dispose()
         if before != after:
             done.append(f"database schema: {before or 'empty'} -> {after}")
     for url in (settings.raw_url, settings.lake_url, settings.tracking_url):
@@ -85,6 +90,21 @@ def prepare(settings: Settings) -> list[str]:
         if isinstance(store, S3Store) and store.ensure_bucket():
             done.append(f"made bucket {store.bucket}")
     return done
+
+
+@contextmanager
+def database() -> Iterator[Engine]:
+    """The database as the role that writes data, closed afterwards. Raises CommandError where none is configured."""
+    from fotmate_assets.core.postgres import make_engine
+
+    url = Settings().database_url
+    if url is None:
+        raise CommandError("set FOTMATE_DATABASE_URL")
+    engine = make_engine(url.get_secret_value())
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def instance() -> DagsterInstance:
@@ -130,9 +150,8 @@ def execute(
     `on_event` sees every event and log line of the run as it happens.
     """
     from dagster import Definitions, define_asset_job
-    from dagster._core.utils import make_new_run_id
 
-    run_id = run_id or make_new_run_id()
+    run_id = run_id or str(uuid.uuid4())
     me = psutil.Process()
     tags = {HOST_TAG: socket.gethostname(), PID_TAG: f"{me.pid}@{me.create_time():.2f}"}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,7 +21,10 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_names_its_driver)]
 class Settings(BaseSettings):
     """Configuration of fotmate_assets, read from the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="FOTMATE_", frozen=True, env_ignore_empty=True)
+    # A URL that is refused holds a password: an error names the variable and the rule, never the value.
+    model_config = SettingsConfigDict(
+        env_prefix="FOTMATE_", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         Path(".fotmate"),
@@ -83,7 +86,9 @@ class Settings(BaseSettings):
     event_log_days: int = Field(
         30, ge=1, description="Days after which log lines and step events of runs are pruned from Dagster's storage."
     )
-    log_level: str = Field("INFO", description="Least severity that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`.")
-    log_format: str = Field(
-        "json", pattern="^(json|console)$", description="`json`: one object per line; `console`: for reading."
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severity that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="`json`: one object per line; `console`: for reading."
     )

@@ -3,19 +3,18 @@
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 from fotmate_assets.core import migrations
 from fotmate_assets.core.ledger import Ledger
 from fotmate_assets.core.object_store import LocalStore, S3Store
-from fotmate_assets.core.postgres import make_engine
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.embedded import stack as stacks
 from fotmate_assets.embedded.stack import Stack
+from fotmate_assets_tests.databases import Database, fresh_database, superuser_url
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "fotmate_template"
@@ -43,38 +42,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stacks.down(home)
 
 
-@dataclass(frozen=True)
-class Database:
-    """A migrated database of one test."""
-
-    name: str
-    writer_url: str
-    owner_url: str
-    reader_url: str
-    engine: Engine
-    """Connected as the role that the assets use."""
-
-    def execute(self, statement: str, **parameters: object) -> list[tuple[object, ...]]:
-        """Run one statement and commit; its rows, if it has any."""
-        with self.engine.begin() as connection:
-            result = connection.execute(text(statement), parameters)
-            return [tuple(row) for row in result] if result.returns_rows else []
-
-
-def _admin_url(stack: Stack, database: str) -> str:
-    state = stack.state.postgres
-    url = make_url(stack.environment()["FOTMATE_DATABASE_OWNER_URL"])
-    return url.set(username="postgres", password=state.superuser_password, database=database).render_as_string(
-        hide_password=False
-    )
-
-
 @pytest.fixture(scope="session")
 def _template(stack: Stack) -> str:
     owner = create_engine(stack.environment()["FOTMATE_DATABASE_OWNER_URL"])
     migrations.upgrade(owner)
     owner.dispose()
-    admin = create_engine(_admin_url(stack, "postgres"), isolation_level="AUTOCOMMIT")
+    admin = create_engine(superuser_url(stack), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"create database {TEMPLATE} template fotmate owner fotmate_owner"))
     admin.dispose()
@@ -84,26 +57,8 @@ def _template(stack: Stack) -> str:
 @pytest.fixture
 def database(stack: Stack, _template: str) -> Iterator[Database]:
     """A fresh, migrated database with the production roles; dropped after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    admin = create_engine(_admin_url(stack, "postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"create database {name} template {_template} owner fotmate_owner"))
-        connection.execute(text(f"grant connect, temporary on database {name} to fotmate_writer"))
-        connection.execute(text(f"grant connect on database {name} to fotmate_reader"))
-    urls = {
-        role: make_url(stack.environment()[variable]).set(database=name).render_as_string(hide_password=False)
-        for role, variable in (
-            ("writer", "FOTMATE_DATABASE_URL"),
-            ("owner", "FOTMATE_DATABASE_OWNER_URL"),
-            ("reader", "FOTMATE_DATABASE_READER_URL"),
-        )
-    }
-    engine = make_engine(urls["writer"])
-    yield Database(name, urls["writer"], urls["owner"], urls["reader"], engine)
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    admin.dispose()
+    with fresh_database(stack, _template) as made:
+        yield made
 
 
 @pytest.fixture

@@ -121,6 +121,12 @@ def test_a_wrong_argument_is_one_clear_line(shell: Shell, arguments: tuple[str, 
     assert "Traceback" not in done.stderr
 
 
+def test_a_status_that_there_is_not_is_refused(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
+    done = shell.run("failures", "list", "--status", "lost")
+    assert done.returncode == 1
+    assert "unknown status 'lost'; there are pending, retrying, resolved, exhausted" in done.stderr
+
+
 def test_sql_is_read_only_and_answers_in_csv(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
     rows = shell.csv("select name, 'a,\"b\"' as quoted from teams order by name limit 1;")
     assert rows == [{"name": "Simulated A", "quoted": 'a,"b"'}]
@@ -172,6 +178,7 @@ def test_a_broken_document_fails_the_run_is_owed_and_retried_from_the_mended_sou
     done = shell.run("ingest", "football", "--provider", "statsbomb", "--season", SEASON)
     assert done.returncode == 1
     assert "events/9001002.json" in done.stderr
+    assert "[malformed]" in done.stderr
     assert shell.csv("select count(*) as n from matches") == [{"n": "3"}], "the kept revision stays"
 
     listed = shell.run("failures", "list", "--json")

@@ -11,7 +11,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from fotmate_assets.definitions import build_defs
 
-HEAVY = ("torch", "cv2", "ultralytics", "onnxruntime", "pandas", "matplotlib", "mplsoccer", "statsbombpy", "scipy")
+HEAVY = (
+    *("torch", "cv2", "ultralytics", "onnxruntime", "pandas", "scipy", "matplotlib", "mplsoccer"),
+    *("statsbombpy", "requests", "boto3", "pyarrow", "alembic"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Alembic's environment: migrations run as the owner of the schema, against `core.tables.metadata`."""
 
 from alembic import context
-from sqlalchemy import create_engine
 
 from fotmate_assets.core.tables import metadata
 from fotmate_assets.football import tables  # noqa: F401 - registers its tables
@@ -13,17 +12,8 @@ def _is_ours(_object: object, name: str | None, type_: str, reflected: bool, _co
 
 
 def run() -> None:
-    """Migrate over the connection that the caller hands in, or over `-x url=...`."""
-    connection = context.config.attributes.get("connection")
-    if connection is None:
-        engine = create_engine(context.get_x_argument(as_dictionary=True)["url"])
-        with engine.begin() as connection:
-            _run(connection)
-    else:
-        _run(connection)
-
-
-def _run(connection: object) -> None:
+    """Migrate over the connection that `core.migrations` hands in."""
+    connection = context.config.attributes["connection"]
     context.configure(connection=connection, target_metadata=metadata, include_object=_is_ours, compare_type=True)
     with context.begin_transaction():
         context.run_migrations()

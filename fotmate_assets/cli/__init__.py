@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from fotmate_assets.runtime import NotConnectedError
+from fotmate_assets.runtime import CommandError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 ingest_app = typer.Typer(help="Materialize one partition as a Dagster run.", no_args_is_help=True)
@@ -20,8 +21,9 @@ failures_app = typer.Typer(help="What is owed: list it, try it again.", no_args_
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(failures_app, name="failures")
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Without markup: what providers and the database say in square brackets is text, `[malformed]` as well as `[/x]`.
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def _connect() -> None:
@@ -96,17 +98,15 @@ def sql(statement: Annotated[str, typer.Argument(help="One query.")]) -> None:
     _connect()
     reader = Settings().database_reader_url
     if reader is None:
-        raise NotConnectedError("set FOTMATE_DATABASE_READER_URL")
+        raise CommandError("set FOTMATE_DATABASE_READER_URL")
     url = make_url(reader.get_secret_value()).set(drivername="postgresql").render_as_string(hide_password=False)
     query = composed.SQL("COPY ({}) TO STDOUT (FORMAT CSV, HEADER)").format(composed.SQL(statement.strip().rstrip(";")))
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        try:
-            with cursor.copy(query) as copy:
-                for chunk in copy:
-                    sys.stdout.buffer.write(chunk)
-        except psycopg.Error as error:
-            err.print(f"[red]{error.diag.message_primary or error}[/red]")
-            raise typer.Exit(1) from None
+    try:
+        with psycopg.connect(url) as connection, connection.cursor() as cursor, cursor.copy(query) as copy:
+            for chunk in copy:
+                sys.stdout.buffer.write(chunk)
+    except psycopg.Error as error:
+        raise CommandError(error.diag.message_primary or str(error)) from None
     sys.stdout.flush()
 
 
@@ -177,7 +177,8 @@ def doctor() -> None:
     findings = examine()
     table = Table("", "what", "result")
     for finding in findings:
-        table.add_row("[green]ok[/green]" if finding.ok else "[red]no[/red]", finding.what, finding.result)
+        mark = Text("ok", "green") if finding.ok else Text("no", "red")
+        table.add_row(mark, finding.what, finding.result)
     out.print(table)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
@@ -189,6 +190,6 @@ def main() -> None:
 
     try:
         app()
-    except (NotConnectedError, EmbeddedServerError, SourceError) as error:
-        err.print(f"[red]{error}[/red]")
+    except (CommandError, EmbeddedServerError, SourceError) as error:
+        err.print(error, style="red")
         sys.exit(1)

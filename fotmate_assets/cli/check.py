@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from rich.table import Table
+from rich.text import Text
 
 from fotmate_assets.cli import err, out
 
@@ -45,12 +46,12 @@ def run_checks(select: str | None, partition: str | None, junit: Path | None) ->
     table = Table("partition", "asset", "check", "result", "")
     for each in checked:
         colour = {"PASS": "green", "WARN": "yellow"}.get(each.outcome, "red")
-        table.add_row(each.partition, each.asset, each.name, f"[{colour}]{each.outcome}[/{colour}]", each.description)
+        table.add_row(each.partition, each.asset, each.name, Text(each.outcome, colour), each.description)
     out.print(table)
     for problem in broken:
-        err.print(f"[red]{problem}[/red]")
+        err.print(problem, style="red")
     if not checked:
-        err.print("[red]no check was run: nothing matches the selection, or no partition has data[/red]")
+        err.print("no check was run: nothing matches the selection, or no partition has data", style="red")
     if junit is not None:
         junit.write_bytes(junit_report(checked, broken))
     errors = sum(each.outcome == "ERROR" for each in checked)

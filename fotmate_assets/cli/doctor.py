@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from fotmate_assets import runtime
+from fotmate_assets.core.http import redacted
 from fotmate_assets.settings import Settings
 
 
@@ -38,7 +40,7 @@ def examine() -> list[Finding]:
         if not all(finding.ok for finding in embedded):
             return findings
         settings = Settings()
-    findings.append(_tried("database, as the writer", lambda: _database(settings)))
+    findings.append(_tried("database, as the writer", _database))
     for name, url in (("raw zone", settings.raw_url), ("lake", settings.lake_url), ("tracking", settings.tracking_url)):
         findings.append(_tried(name, lambda url=url: _bucket(url, settings.s3_endpoint_url)))  # type: ignore[misc]
     findings += [
@@ -69,19 +71,14 @@ def _tried(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, look())
     except Exception as error:
-        return Finding(what, False, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}")
+        return Finding(what, False, f"{type(error).__name__}: {error}".partition("\n")[0])
 
 
-def _database(settings: Settings) -> str:
+def _database() -> str:
     from fotmate_assets.core import migrations
-    from fotmate_assets.core.postgres import make_engine
 
-    assert settings.database_url is not None  # noqa: S101 - the caller has looked
-    engine = make_engine(settings.database_url.get_secret_value())
-    try:
+    with runtime.database() as engine:
         current, head = migrations.current(engine), migrations.head()
-    finally:
-        engine.dispose()
     if current != head:
         raise RuntimeError(f"schema is at {current or 'nothing'}, this version needs {head}")
     return f"reachable, schema {current}"
@@ -102,6 +99,6 @@ def _source(name: str, source: str | None) -> Finding:
         licensed = bool(os.environ.get("SB_USERNAME") and os.environ.get("SB_PASSWORD"))
         return Finding(what, True, "licensed API" if licensed else "open data")
     if urlsplit(source).scheme in ("http", "https"):
-        return Finding(what, True, source)
+        return Finding(what, True, redacted(source))
     folder = Path(source).expanduser().resolve()
     return Finding(what, folder.is_dir(), f"{folder}{'' if folder.is_dir() else ' is no folder'}")

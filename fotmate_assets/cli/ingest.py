@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,7 +23,6 @@ STEP_OF = re.compile(r"^\[(\d+)/(\d+)\] (.*)", re.DOTALL)
 def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
     """Run the provider's raw asset and all that is made from it; the exit status."""
     from dagster import AssetKey
-    from dagster._core.utils import make_new_run_id
 
     from fotmate_assets import runtime
     from fotmate_assets.definitions import build_defs
@@ -31,17 +31,17 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
     from fotmate_assets.football.resources import PROVIDERS
 
     if provider not in PROVIDERS:
-        raise runtime.NotConnectedError(f"unknown provider {provider!r}; there are {', '.join(PROVIDERS)}")
+        raise runtime.CommandError(f"unknown provider {provider!r}; there are {', '.join(PROVIDERS)}")
     try:
         validated_season_key(season_key)
     except ValueError as error:
-        raise runtime.NotConnectedError(str(error)) from None
+        raise runtime.CommandError(str(error)) from None
     definitions, dagster = build_defs(), runtime.instance()
     if not _offered(dagster, definitions, provider, season_key):
         return 1
     names = [f"{provider}_raw", *SEASON_TABLES, "events_lake", *(["freeze_frames"] if provider == "statsbomb" else [])]
     config = {"config": {"provider": provider, "match_id": match_id}}
-    run_id = make_new_run_id()
+    run_id = str(uuid.uuid4())
     print(f"run_id: {run_id}", flush=True)
     with progress(f"{provider} {season_key}") as on_event:
         result = runtime.execute(
@@ -71,10 +71,13 @@ def _offered(dagster: DagsterInstance, definitions: Definitions, provider: str, 
 
     from fotmate_assets import runtime
     from fotmate_assets.football import partitions
+    from fotmate_assets.football.queries import season_provider_ids
 
     def known() -> bool:
-        registered = dagster.has_dynamic_partition(str(partitions.season.name), season_key)
-        return registered and provider in _providers_of(season_key)
+        if not dagster.has_dynamic_partition(str(partitions.season.name), season_key):
+            return False
+        with runtime.database() as engine, engine.connect() as connection:
+            return provider in season_provider_ids(connection, season_key)
 
     if known():
         return True
@@ -83,26 +86,11 @@ def _offered(dagster: DagsterInstance, definitions: Definitions, provider: str, 
     if known():
         return True
     registered = sorted(dagster.get_dynamic_partitions(str(partitions.season.name)))
-    err.print(f"[red]{provider} does not offer {season_key}[/red]")
+    err.print(f"{provider} does not offer {season_key}", style="red")
     if registered:
         err.print("known seasons: " + ", ".join(registered))
     err.print("`fotmate failures list` says what went wrong with a provider that could not be read")
     return False
-
-
-def _providers_of(season_key: str) -> set[str]:
-    from fotmate_assets.core.postgres import make_engine
-    from fotmate_assets.football.queries import season_provider_ids
-    from fotmate_assets.settings import Settings
-
-    url = Settings().database_url
-    assert url is not None  # noqa: S101 - connect() has seen to it
-    engine = make_engine(url.get_secret_value())
-    try:
-        with engine.connect() as connection:
-            return set(season_provider_ids(connection, season_key))
-    finally:
-        engine.dispose()
 
 
 @contextmanager
@@ -112,11 +100,11 @@ def progress(title: str) -> Iterator[Callable[[EventLogEntry], None]]:
         yield _plain
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}"),
+        TextColumn("{task.fields[what]}", markup=False),
     )
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task(title, total=None, what="")
@@ -131,7 +119,7 @@ def progress(title: str) -> Iterator[Callable[[EventLogEntry], None]]:
                 done, total, what = counted.groups()
                 bar.update(task, completed=int(done), total=int(total), what=what[:60])
             if _severity(event) >= logging.ERROR and event.user_message:
-                bar.console.print(f"[red]{event.user_message}[/red]")
+                bar.console.print(event.user_message, style="red")
 
         yield show
 

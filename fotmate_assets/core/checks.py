@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from dagster import (
     AssetCheckExecutionContext,
@@ -21,32 +20,17 @@ from dagster import (
 from dagster_shared.utils.warnings import PreviewWarning
 from sqlalchemy import Connection
 
+from fotmate_assets.core.model import Finding
 from fotmate_assets.core.resources import Postgres
 
 SHOWN = 50
-
-
-class Found(Protocol):
-    """One thing that is wrong."""
-
-    @property
-    def match_id(self) -> str:
-        """What it is about."""
-
-    @property
-    def field(self) -> str:
-        """The field at fault."""
-
-    @property
-    def message(self) -> str:
-        """What is wrong, for a reader."""
 
 
 @dataclass(frozen=True)
 class Check:
     """A look at a partition's rows, as a check of an asset. Its name and description are the function's."""
 
-    look: Callable[[Connection, str], Sequence[Found]]
+    look: Callable[[Connection, str], Sequence[Finding]]
     asset: AssetKey
     severity: AssetCheckSeverity = AssetCheckSeverity.ERROR
     blocking: bool = False
@@ -84,12 +68,12 @@ def checks_of(
         return multi_asset_check(name=name, specs=specs, can_subset=True)(look)
 
 
-def judged(found: Sequence[Found], severity: AssetCheckSeverity, key: AssetCheckKey) -> AssetCheckResult:
+def judged(found: Sequence[Finding], severity: AssetCheckSeverity, key: AssetCheckKey) -> AssetCheckResult:
     """Passed without a finding; else a message with the first ones and a table of the first fifty."""
-    first = "; ".join(f"{one.match_id} {one.field}: {one.message}" for one in found[:3])
+    first = "; ".join(f"{one.subject} {one.field}: {one.message}" for one in found[:3])
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     examples = [
-        TableRecord({"about": one.match_id, "field": one.field, "message": one.message}) for one in found[:SHOWN]
+        TableRecord({"about": one.subject, "field": one.field, "message": one.message}) for one in found[:SHOWN]
     ]
     return AssetCheckResult(
         asset_key=key.asset_key,

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -113,14 +113,12 @@ class HttpClient:
     """Tries of one request."""
     first_wait_s: float = 1.0
     """Wait after the first try; it doubles from there."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent with every request."""
 
     def __post_init__(self) -> None:
         self._client = httpx.Client(
             timeout=self.timeout_s,
             follow_redirects=True,
-            headers={"User-Agent": "fotmate-assets", **self.headers},
+            headers={"User-Agent": "fotmate-assets"},
             event_hooks={"response": [self._pace]},
         )
         self._limits: dict[str, RateLimit] = {}

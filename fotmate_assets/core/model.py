@@ -1,4 +1,4 @@
-"""The vocabulary every wing shares: verdicts, source errors and raw documents."""
+"""The vocabulary every wing shares: verdicts, source errors, raw documents and findings."""
 
 from __future__ import annotations
 
@@ -67,6 +67,17 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with what is stored."""
+
+    subject: str
+    """What it is about: a match, a race, a document."""
+    field: str
+    message: str
+    """What is wrong, for a reader."""
+
+
+@dataclass(frozen=True)
 class RawDocument:
     """One provider document exactly as fetched."""
 
@@ -83,3 +94,7 @@ class RawDocument:
     def sha256(self) -> str:
         """Hex digest of the content: its address in the raw zone."""
         return hashlib.sha256(self.content).hexdigest()
+
+    def malformed(self, reason: str, field: str | None = None) -> SourceError:
+        """The error to raise when the document cannot be used, with its bytes for the quarantine."""
+        return SourceError(Verdict.MALFORMED, self.source, self.name, reason, field=field, content=self.content)

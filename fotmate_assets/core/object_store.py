@@ -7,11 +7,12 @@ are written beside their name, synced, and renamed.
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -158,34 +159,26 @@ class S3Store:
         return urlsplit(self.url).netloc
 
     @cached_property
-    def _session(self) -> Session:
-        from boto3.session import Session
-
-        return Session(region_name=os.environ.get("AWS_REGION") or None)  # boto3 itself reads AWS_DEFAULT_REGION only
-
-    @cached_property
     def client(self) -> S3Client:
-        """A boto3 client: five tries with backoff, bounded waits."""
+        """A boto3 client: five tries with backoff, bounded waits. Safe for threads."""
         from botocore.config import Config
 
-        return self._session.client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            config=Config(
-                retries={"mode": "standard", "max_attempts": 5},
-                connect_timeout=5,
-                read_timeout=30,
-                max_pool_connections=16,
-                s3={"addressing_style": "path"} if self.endpoint_url else {},
-            ),
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 5},
+            connect_timeout=5,
+            read_timeout=30,
+            max_pool_connections=16,
+            s3={"addressing_style": "path"} if self.endpoint_url else {},
         )
+        with _making_a_client:
+            return _session().client("s3", endpoint_url=self.endpoint_url, config=config)
 
     @property
     def polars_options(self) -> dict[str, str]:
         """Endpoint, keys and region, from where boto3 has them. Raises NoCredentialsError where it has none."""
         from botocore.exceptions import NoCredentialsError
 
-        found = self._session.get_credentials()
+        found = _session().get_credentials()
         if found is None:
             raise NoCredentialsError
         credentials = found.get_frozen_credentials()
@@ -273,6 +266,23 @@ class S3Store:
 
     def _key(self, key: str) -> str:
         return self._base + checked_key(key)
+
+
+_making_a_client = threading.Lock()
+"""boto3's clients may be shared by threads, its sessions may not."""
+
+
+def _session() -> Session:
+    """The session of the present AWS_* environment."""
+    return _session_of(tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
+
+
+@cache
+def _session_of(environment: tuple[tuple[str, str], ...]) -> Session:
+    """One session per environment: each would read AWS's description of S3 anew, a quarter of a second."""
+    from boto3.session import Session
+
+    return Session(region_name=dict(environment).get("AWS_REGION") or None)  # boto3 reads AWS_DEFAULT_REGION only
 
 
 def _status(error: ClientError) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Literal
 
 import structlog
+from structlog.typing import Processor
 
 
-def configure_logging(level: str = "INFO", log_format: str = "json") -> None:
-    """Send our log lines to stderr. Called by whoever owns the process, never at import."""
-    renderer: Any = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
+def configure_logging(level: str, log_format: Literal["json", "console"]) -> None:
+    """Send our log lines from `level` on to stderr. Called by whoever owns the process, never at import."""
+    renderer: Processor = (
+        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -20,6 +23,6 @@ def configure_logging(level: str = "INFO", log_format: str = "json") -> None:
             structlog.processors.dict_tracebacks if log_format == "json" else structlog.dev.set_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
     )

@@ -83,11 +83,16 @@ class RawZone:
         self.store = store
 
     def put(self, content: bytes) -> str:
-        """Store bytes; return their sha256, which is their address. Storing them again is free."""
+        """Store bytes; return their sha256, which is their address.
+
+        What is there already is not written again, unless it is damaged: then it is replaced.
+        """
         sha256 = hashlib.sha256(content).hexdigest()
-        key = _blob(sha256)
-        if not self.store.exists(key):
-            self.store.put(key, zstandard.ZstdCompressor(level=3, write_checksum=True).compress(content))
+        try:
+            self.get(sha256)
+        except (ObjectMissingError, RawCorruptedError):
+            whole = zstandard.ZstdCompressor(level=3, write_checksum=True).compress(content)
+            self.store.put(_blob(sha256), whole)
         return sha256
 
     def get(self, sha256: str) -> bytes:

@@ -6,7 +6,7 @@ from dagster import ConfigurableResource, InitResourceContext
 from sqlalchemy import Engine
 
 from fotmate_assets.core.ledger import Ledger
-from fotmate_assets.core.object_store import ObjectStore, S3Store, open_store
+from fotmate_assets.core.object_store import ObjectStore, open_store
 from fotmate_assets.core.postgres import make_engine
 from fotmate_assets.core.raw_zone import RawZone
 
@@ -58,7 +58,3 @@ class ObjectStorage(ConfigurableResource["ObjectStorage"]):
     def holds(self, url: str) -> bool:
         """True when the object with that full URL is here."""
         return url.startswith(f"{self.store.url}/") and self.store.exists(url.removeprefix(f"{self.store.url}/"))
-
-    def ensure(self) -> bool:
-        """Create the bucket where it is missing; True when it was made."""
-        return isinstance(self.store, S3Store) and self.store.ensure_bucket()

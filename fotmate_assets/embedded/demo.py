@@ -43,7 +43,7 @@ SEASONS = ("simulated-league_2025-2026", "simulated-cup_2025")
 UI_PORT = 3000
 SAMPLE_VERSION = "1"
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
 Listener = Callable[["EventLogEntry"], None]
 
@@ -209,7 +209,10 @@ def main() -> int:
 
         rows, fine = materialize(build_defs(), runtime.instance())
         out.print(summary(rows))
-        out.print("All of it is simulated: no row describes a real match." if fine else "[red]something failed[/red]")
+        if fine:
+            out.print("All of it is simulated: no row describes a real match.")
+        else:
+            out.print("something failed", style="red")
         if not serve:
             return 0 if fine else 1
         _wait_for_all(processes, ui, logs)

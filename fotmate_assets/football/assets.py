@@ -81,7 +81,7 @@ def season_catalogue(
     failures = []
     with infrastructure_retried():
         for provider in providers.enabled():
-            seasons, report = fetch_catalogue(provider, raw.raw_zone, postgres.ledger, context.run_id)
+            seasons, report = fetch_catalogue(provider, raw.raw_zone, postgres.ledger, context.run.run_id)
             failures += report.failures
             for each in seasons:
                 put_season(postgres.engine, each.season, provider.name, each.ids)
@@ -140,7 +140,7 @@ def _raw_asset(name: str) -> AssetsDefinition:
                 context.log.info(f"another run is fetching {name} {key}: waiting for it")
                 raise RetryRequested(max_retries=40, seconds_to_wait=15)
             report = fetch_season(
-                provider, key, ids, raw.raw_zone, postgres.ledger, match_id=config.match_id, run_id=context.run_id
+                provider, key, ids, raw.raw_zone, postgres.ledger, match_id=config.match_id, run_id=context.run.run_id
             )
         _leave_to_ledger(context, report.failures)
         if report.failures and not (report.changed or report.unchanged):
@@ -207,7 +207,7 @@ def season_tables(
                 postgres.engine,
                 postgres.ledger,
                 match_id=config.match_id,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 on_progress=context.log.info,
             )
             outcome.add(loaded)
@@ -356,7 +356,7 @@ def freeze_frames(
         return kept
     with postgres.engine.connect() as connection:
         match_ids = queries.provider_match_ids(connection, context.partition_key, "statsbomb")
-    found = frames.season_frames(raw.raw_zone, manifest, match_ids, postgres.ledger, context.run_id)
+    found = frames.season_frames(raw.raw_zone, manifest, match_ids, postgres.ledger, context.run.run_id)
     version = DataVersion(revision)
     if found.is_empty():
         return MaterializeResult(metadata={"dagster/partition_row_count": 0}, data_version=version)

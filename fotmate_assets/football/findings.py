@@ -7,31 +7,17 @@ finds what parsing, loading or anybody's hand did wrong.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from fotmate_assets.core.model import Finding
 from fotmate_assets.football.stats import DISMISSALS
 
 MINUTES_TOLERANCE = 0.05
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong."""
-
-    match_id: str
-    """The match, or the document where there is no match."""
-    field: str
-    message: str
-
-
-Look = Callable[[Connection, str], list[Finding]]
-
-
 def _rows(connection: Connection, key: str, sql: str) -> list[Finding]:
-    """Findings of a query that gives match_id, field and message; `:key` is the season."""
+    """Findings of a query that gives subject, field and message; `:key` is the season."""
     return [Finding(*row) for row in connection.execute(text(sql), {"key": key})]
 
 
@@ -249,7 +235,7 @@ def minutes_add_up(connection: Connection, key: str) -> list[Finding]:
         if abs(row.minutes - expected) > MINUTES_TOLERANCE:
             message = f"{row.name}: {row.minutes:.2f} minutes, {expected:.2f} expected"
             findings.append(Finding(row.match_id, "minutes", message))
-    return sorted(findings, key=lambda finding: finding.match_id)
+    return sorted(findings, key=lambda finding: finding.subject)
 
 
 def results_are_in(connection: Connection, key: str) -> list[Finding]:

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, InitResourceContext
 
 from fotmate_assets.core.documents import DocumentSource, FolderSource, HttpSource
 from fotmate_assets.core.http import HttpClient
@@ -52,8 +53,22 @@ class FootballProviders(ConfigurableResource["FootballProviders"]):
         """Every provider that has a source."""
         return [provider for name in PROVIDERS if (provider := self.provider(name)) is not None]
 
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        """Close the connections to the providers."""
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+    @cached_property
+    def _clients(self) -> dict[str, HttpClient]:
+        """One client per provider, so that all of a run keep to its rate limit."""
+        return {}
+
     def _client(self, name: str) -> HttpClient:
-        return HttpClient(name, timeout_s=self.timeout_s, per_second=self.requests_per_s, attempts=self.attempts)
+        if name not in self._clients:
+            self._clients[name] = HttpClient(
+                name, timeout_s=self.timeout_s, per_second=self.requests_per_s, attempts=self.attempts
+            )
+        return self._clients[name]
 
     def _documents(self, name: str, source: str) -> DocumentSource:
         if urlsplit(source).scheme in ("http", "https"):

@@ -6,7 +6,7 @@ Definitions follow StatsBomb's event specification; `docs/data-dictionary.md` li
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import hypot
 
 from fotmate_assets.football.model import (
@@ -23,17 +23,16 @@ BOX_LENGTH_M, BOX_HALF_WIDTH_M = 16.5, 20.16
 PROGRESS_SHARE = 0.25
 
 
-def period_lengths_ms(events: Iterable[Event]) -> dict[int, int]:
+def period_lengths_ms(events: Sequence[Event]) -> dict[int, int]:
     """Length of each period but the shoot-out: its last Half End, or its last event where none is told."""
     ends: dict[int, int] = {}
-    last: dict[int, int] = {}
     for event in events:
-        if event.period == SHOOTOUT_PERIOD:
-            continue
-        last[event.period] = max(last.get(event.period, 0), event.timestamp_ms)
         if event.event_type == "Half End":
             ends[event.period] = max(ends.get(event.period, 0), event.timestamp_ms)
-    return {period: ends.get(period, last[period]) for period in sorted(last)}
+    periods = {event.period for event in events}
+    for period in periods - ends.keys():
+        ends[period] = max(event.timestamp_ms for event in events if event.period == period)
+    return {period: ends[period] for period in sorted(periods) if period != SHOOTOUT_PERIOD}
 
 
 def minutes_played(events: Sequence[Event], lineups: Sequence[Lineup]) -> dict[str, float] | None:
@@ -60,15 +59,15 @@ def minutes_played(events: Sequence[Event], lineups: Sequence[Lineup]) -> dict[s
             played[player] += at - on.pop(player)
 
     for event in events:
-        if event.period == SHOOTOUT_PERIOD:
+        comes_on = event.event_type == "Substitution"
+        goes_off = comes_on or event.card in DISMISSALS or event.event_type == "Player Off"
+        if not goes_off or event.period == SHOOTOUT_PERIOD:
             continue
         at = starts[event.period] + min(event.timestamp_ms, lengths[event.period])
-        if event.event_type == "Substitution":
+        if comes_on or event.card in DISMISSALS or event.outcome == "Permanent":
             leaves(event.player, at)
-            if event.recipient is not None:
-                on[event.recipient] = at
-        elif event.card in DISMISSALS or (event.event_type == "Player Off" and event.outcome == "Permanent"):
-            leaves(event.player, at)
+        if comes_on and event.recipient is not None:
+            on[event.recipient] = at
     for player in list(on):
         leaves(player, total)
     return {player: played[player] / 60_000 for player in {*(member.player for member in lineups), *played}}

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 from pathlib import Path
 
 import httpx
 import pytest
+import tenacity
 
 from fotmate_assets.core.http import MAX_WAIT_S, HttpClient, RateLimit, redacted
 from fotmate_assets.core.model import SourceError, Verdict
@@ -160,8 +160,8 @@ def test_a_large_body_that_takes_longer_than_the_time_limit_but_flows_is_read_wh
 @pytest.mark.parametrize("url", ["http://host:port/x", "http://[1::", "ftp://host/x", "http://ho\x00st/x"])
 def test_a_url_that_cannot_be_asked_is_refused_without_retries(make_client: MakeClient, url: str) -> None:
     started = time.monotonic()
-    assert failure(make_client(first_wait_s=1.0), url).verdict is Verdict.MALFORMED
-    assert time.monotonic() - started < 0.5
+    assert failure(make_client(first_wait_s=60.0), url).verdict is Verdict.MALFORMED
+    assert time.monotonic() - started < 30
 
 
 def test_compressed_answers_and_redirects_are_followed(upstream: Upstream, make_client: MakeClient) -> None:
@@ -179,32 +179,29 @@ def test_compressed_answers_and_redirects_are_followed(upstream: Upstream, make_
 
 
 def waits(upstream: Upstream, client: HttpClient) -> list[float]:
-    """Seconds between the requests of one call."""
-    times: list[float] = []
-    real = upstream.admit
+    """Seconds that one call means to wait between its tries; how busy the machine is does not matter."""
+    meant: list[float] = []
+    decide = client._wait
 
-    def admit(request: Request) -> Fault | None:
-        times.append(time.monotonic())
-        return real(request)
+    def decided(state: tenacity.RetryCallState) -> float:
+        meant.append(decide(state))
+        return meant[-1]
 
-    upstream.admit = admit  # type: ignore[method-assign]
+    client._wait = decided  # type: ignore[method-assign]
     with suppress(SourceError):
         client.get(f"{upstream.url}/matches.json", "matches.json")
-    return [after - before for before, after in pairwise(times)]
+    return meant[: len(upstream.requests) - 1]  # tenacity also asks what it would wait after the last try
 
 
-def test_waits_double(upstream: Upstream, make_client: MakeClient) -> None:
+def test_waits_double_and_are_really_waited(upstream: Upstream, make_client: MakeClient) -> None:
     upstream.fail("*", Fault.status(503), times=5)
-    first, second, third, fourth = waits(upstream, make_client(first_wait_s=0.08))
-    assert first == pytest.approx(0.08, abs=0.04)
-    assert second == pytest.approx(0.16, abs=0.05)
-    assert third == pytest.approx(0.32, abs=0.07)
-    assert fourth == pytest.approx(0.64, abs=0.12)
+    started = time.monotonic()
+    meant = waits(upstream, make_client(first_wait_s=0.08))
+    assert meant == [pytest.approx(wait, rel=0.101) for wait in (0.08, 0.16, 0.32, 0.64)]
+    assert time.monotonic() - started >= sum(meant)
 
 
 def test_the_default_waits_are_those_of_the_design(make_client: MakeClient) -> None:
-    import tenacity
-
     client = HttpClient("kra")
     assert client.attempts == 5
     state = tenacity.RetryCallState(tenacity.Retrying(), None, (), {})
@@ -220,20 +217,21 @@ def test_the_default_waits_are_those_of_the_design(make_client: MakeClient) -> N
 
 def test_retry_after_in_seconds_is_waited_for(upstream: Upstream, make_client: MakeClient) -> None:
     upstream.fail("*", Fault.status(429, retry_after_s=1))
-    assert waits(upstream, make_client())[0] == pytest.approx(1.0, abs=0.15)
+    assert waits(upstream, make_client()) == [1.0]
 
 
 def test_retry_after_as_a_date_is_waited_for(upstream: Upstream, make_client: MakeClient) -> None:
     at = (datetime.now(UTC) + timedelta(seconds=2)).replace(microsecond=0)
     upstream.fail("*", respond(503, Retry_After=format_datetime(at, usegmt=True)))
     expected = (at - datetime.now(UTC)).total_seconds()
-    assert waits(upstream, make_client())[0] == pytest.approx(expected, abs=0.2)
+    (meant,) = waits(upstream, make_client())
+    assert expected - 2 < meant <= expected, "the date, less what the answer took"
 
 
 @pytest.mark.parametrize("value", ["soon", "", "-5", "²", "Mon, 99 Foo 2026 00:00:00 GMT", "Sat, 01 Jan 2000 00:00:00"])
 def test_an_unusable_or_past_retry_after_does_no_harm(upstream: Upstream, make_client: MakeClient, value: str) -> None:
     upstream.fail("*", respond(503, Retry_After=value))
-    assert waits(upstream, make_client())[0] < 0.3
+    assert waits(upstream, make_client())[0] < 0.3, "its own wait, or none"
 
 
 @pytest.mark.parametrize(("status", "verdict"), [(429, Verdict.QUOTA), (503, Verdict.TRANSPORT)])
@@ -243,7 +241,7 @@ def test_a_retry_after_longer_than_the_cap_ends_the_call_and_is_passed_on(
     upstream.fail("*", Fault.status(status, retry_after_s=3600))
     started = time.monotonic()
     error = failure(make_client(), f"{upstream.url}/matches.json")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 30
     assert (error.verdict, error.retry_after_s) == (verdict, 3600.0)
     assert len(upstream.requests) == 1
 
@@ -257,33 +255,34 @@ def test_the_rate_limit_spaces_requests_over_all_threads(upstream: Upstream, mak
         return Response(200, "text/plain", b"")
 
     upstream.routes["/tick"] = tick
+    started = time.monotonic()
     threads = [threading.Thread(target=client.get, args=(f"{upstream.url}/tick", "tick")) for _ in range(9)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    times.sort()
-    assert times[-1] - times[0] >= 8 * 0.05 - 0.03
-    assert min(after - before for before, after in pairwise(times)) > 0.02
+    assert max(times) - started >= 8 * 0.05
 
 
 def test_the_rate_limit_lets_the_first_request_through_at_once_and_counts_retries(
     upstream: Upstream, make_client: MakeClient
 ) -> None:
-    limit = RateLimit(1.0)
+    limit = RateLimit(1 / 60)
     started = time.monotonic()
     limit.wait()
-    assert time.monotonic() - started < 0.1
-    upstream.fail("*", Fault.status(503))
-    assert waits(upstream, make_client(per_second=4.0))[0] == pytest.approx(0.25, abs=0.08)
+    assert time.monotonic() - started < 30
+    upstream.fail("*", Fault.status(503), times=2)
+    started = time.monotonic()
+    make_client(per_second=4.0).get(f"{upstream.url}/matches.json", "matches.json")
+    assert time.monotonic() - started >= 2 * 0.25
 
 
 def test_one_host_does_not_wait_for_the_limit_of_another(upstream: Upstream, make_client: MakeClient) -> None:
-    client = make_client(per_second=1.0)
+    client = make_client(per_second=1 / 60)
     started = time.monotonic()
     client.get(f"{upstream.url}/matches.json", "matches.json")
     client.get(f"http://localhost:{upstream.port}/matches.json", "matches.json")
-    assert time.monotonic() - started < 0.8
+    assert time.monotonic() - started < 30
 
 
 # --- conditional requests and headers

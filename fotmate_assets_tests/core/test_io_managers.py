@@ -43,7 +43,7 @@ from fotmate_assets.core.object_store import ObjectMissingError, S3Store
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import TIMESTAMPTZ
 from fotmate_assets.core.tables import metadata as tables
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database
 
 SEASONS = StaticPartitionsDefinition(["a", "b", "c"])
 DAYS = DailyPartitionsDefinition("2026-11-01")

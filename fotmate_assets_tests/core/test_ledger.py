@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from fotmate_assets.core.ledger import Failure, Job, Ledger, retry_wait
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.postgres import in_transaction
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database
 
 JOB = Job("statsbomb", "football/statsbomb_raw", "premier-league_2003-2004", "run-1")
 

@@ -15,7 +15,7 @@ from fotmate_assets.core import migrations
 from fotmate_assets.core.tables import metadata
 from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.football import tables as football  # registers its tables
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database
 
 
 @pytest.fixture

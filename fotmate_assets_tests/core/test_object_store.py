@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import polars as pl
 import pytest
 from botocore.config import Config
@@ -264,7 +265,7 @@ def test_refused_keys_are_no_missing_object_and_no_passing_trouble(
 def test_a_bucket_that_is_away_is_passing_trouble(bucket: S3Store, tmp_path: Path) -> None:
     away = S3Store(bucket.url, "http://127.0.0.1:9")
     once = Config(retries={"total_max_attempts": 1})
-    away.__dict__["client"] = away._session.client("s3", endpoint_url=away.endpoint_url, config=once)
+    away.__dict__["client"] = boto3.client("s3", endpoint_url=away.endpoint_url, region_name="us-east-1", config=once)
     (tmp_path / "x").write_bytes(b"x")
     for operation in (lambda: away.get("a"), lambda: away.put_file("a", tmp_path / "x")):
         with pytest.raises(EndpointConnectionError) as caught:

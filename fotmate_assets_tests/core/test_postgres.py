@@ -37,7 +37,7 @@ from fotmate_assets.core.postgres import (
     make_engine,
 )
 from fotmate_assets.core.tables import TIMESTAMPTZ, metadata
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database
 
 SAMPLE = Table(
     "copy_sample",
@@ -323,7 +323,7 @@ def test_what_stays_broken_is_raised_as_it_is(sample: Database) -> None:
         in_transaction(sample.engine, work, attempts=2)
     assert isinstance(caught.value.orig, psycopg.errors.SerializationFailure)
     assert len(tries) == 2
-    assert 0.4 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.4
 
 
 def test_what_cannot_pass_is_raised_at_once(sample: Database) -> None:

@@ -9,11 +9,10 @@ import pytest
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.embedded.sample.statsbomb import write_season
 from fotmate_assets.embedded.stack import Stack
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database, fresh_database
 from fotmate_assets_tests.football.league import (
     COMPETITION,
     League,
-    fresh_database,
     local_zone,
     simulated_matches,
 )

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, text
 
 from fotmate_assets.core.documents import FolderSource
 from fotmate_assets.core.ledger import Ledger
 from fotmate_assets.core.object_store import LocalStore
-from fotmate_assets.core.postgres import make_engine
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.core.sync import SyncReport
 from fotmate_assets.embedded.sample.statsbomb import (
@@ -27,13 +24,12 @@ from fotmate_assets.embedded.sample.statsbomb import (
     simulate_match,
     write_season,
 )
-from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.football.ingest import SeasonLoad, fetch_catalogue, fetch_season, load_season
 from fotmate_assets.football.load import put_season
 from fotmate_assets.football.sources.openfootball.provider import Openfootball
 from fotmate_assets.football.sources.provider import PlannedMatch, Provider
 from fotmate_assets.football.sources.statsbomb.provider import StatsBomb
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database
 
 KEY = "premier-league_2025-2026"
 FIRST_MATCH = 9_001_001
@@ -155,30 +151,6 @@ def make_league(folder: Path, zone: RawZone, database: Database, matches: Sequen
     """Write `matches` as the season and register it."""
     write_season(folder, COMPETITION, matches)
     return League(folder, zone, database)
-
-
-@contextmanager
-def fresh_database(stack: Stack, template: str) -> Iterator[Database]:
-    """A migrated database for longer than one test; see the fixture `database`."""
-    name = f"test_{uuid.uuid4().hex}"
-    state, environment = stack.state.postgres, stack.environment()
-    owner = make_url(environment["FOTMATE_DATABASE_OWNER_URL"])
-    superuser = owner.set(username="postgres", password=state.superuser_password, database="postgres")
-    admin = create_engine(superuser, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
-    with admin.connect() as connection:
-        connection.execute(text(f"create database {name} template {template} owner fotmate_owner"))
-        connection.execute(text(f"grant connect, temporary on database {name} to fotmate_writer"))
-        connection.execute(text(f"grant connect on database {name} to fotmate_reader"))
-    writer, owner_url, reader = (
-        make_url(environment[f"FOTMATE_DATABASE_{role}URL"]).set(database=name).render_as_string(hide_password=False)
-        for role in ("", "OWNER_", "READER_")
-    )
-    engine = make_engine(writer)
-    yield Database(name, writer, owner_url, reader, engine)
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    admin.dispose()
 
 
 def local_zone(folder: Path) -> RawZone:

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -33,8 +34,8 @@ from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.embedded.upstream import Fault, Upstream
 from fotmate_assets.football.resources import FootballProviders
 from fotmate_assets.football.tables import match_events
-from fotmate_assets_tests.conftest import Database
-from fotmate_assets_tests.football.league import KEY, fresh_database, row_versions
+from fotmate_assets_tests.databases import Database, fresh_database
+from fotmate_assets_tests.football.league import KEY, row_versions
 
 TABLES = ("teams", "players", "matches", "lineups", "match_events", "match_player_stats", "id_mappings")
 BROKEN = "events/9001002.json"
@@ -70,13 +71,11 @@ class House:
 @pytest.fixture(scope="module")
 def houses(stack: Stack, _template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Makes houses whose sources are those given; each has servers' space of its own."""
-    patch = pytest.MonkeyPatch()
-    databases = []
+    patch, opened = pytest.MonkeyPatch(), ExitStack()
+    opened.callback(patch.undo)
 
     def make(name: str, **sources: Any) -> House:
-        manager = fresh_database(stack, _template)
-        databases.append(manager)
-        database = manager.__enter__()
+        database = opened.enter_context(fresh_database(stack, _template))
         endpoint = stack.environment()["FOTMATE_S3_ENDPOINT_URL"]
         buckets = [S3Store(f"s3://{name}-{kind}-{database.name[5:13]}", endpoint) for kind in ("raw", "lake")]
         for bucket in buckets:
@@ -90,10 +89,8 @@ def houses(stack: Stack, _template: str, tmp_path_factory: pytest.TempPathFactor
         patch.setenv("FOTMATE_LAKE_URL", lake.url)
         return house
 
-    yield make
-    for manager in databases:
-        manager.__exit__(None, None, None)
-    patch.undo()
+    with opened:
+        yield make
 
 
 def metadata_of(result: ExecuteInProcessResult, name: str) -> dict[str, MetadataValue[Any]]:

@@ -28,7 +28,7 @@ from fotmate_assets.football.automation import (
     current_seasons,
     live_seasons,
 )
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.football.league import KEY, League
 
 SECOND = timedelta(seconds=1)

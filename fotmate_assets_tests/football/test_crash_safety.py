@@ -33,14 +33,13 @@ from fotmate_assets.embedded.sample.statsbomb import SampleMatch, write_season
 from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.football.ingest import SeasonLoad, fetch_season, load_season
 from fotmate_assets.football.sources.statsbomb.provider import StatsBomb
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database, fresh_database
 from fotmate_assets_tests.football import crash_worker
 from fotmate_assets_tests.football.league import (
     COMPETITION,
     KEY,
     League,
     digest,
-    fresh_database,
     local_zone,
     partial_matches,
     simulated_matches,

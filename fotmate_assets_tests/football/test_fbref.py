@@ -14,7 +14,6 @@ from fotmate_assets.core.model import RawDocument, SourceError, Verdict
 from fotmate_assets.embedded.sample import fbref as sample
 from fotmate_assets.football.model import Card, MatchAggregate
 from fotmate_assets.football.sources.fbref import (
-    FETCH_POLICY,
     parse_match,
     parse_player_table,
     parse_schedule,
@@ -329,12 +328,6 @@ def test_a_page_that_refuses_robots_is_blocked_for_every_reader(title: str) -> N
 
 def test_bytes_that_are_no_text_are_malformed() -> None:
     assert refused(document(b"<html>\xff\xfe</html>")).verdict is Verdict.MALFORMED
-
-
-def test_the_fetch_policy_is_within_ten_requests_a_minute() -> None:
-    assert 60 / FETCH_POLICY.min_spacing_s <= 10
-    assert FETCH_POLICY.workers == 1
-    assert FETCH_POLICY.terminal_statuses == {403, 429}
 
 
 def test_a_schedule_tells_played_matches_and_matches_to_come() -> None:

@@ -12,19 +12,17 @@ from sqlalchemy import Connection, create_engine, text
 
 from fotmate_assets.core.checks import Check
 from fotmate_assets.core.ledger import Job
-from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.model import Finding, SourceError, Verdict
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.embedded.sample.statsbomb import Incident, simulate_match
 from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.football import checks, findings
-from fotmate_assets.football.findings import Finding
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database, fresh_database
 from fotmate_assets_tests.football.league import (
     KEY,
     SCALE,
     TEAMS,
     League,
-    fresh_database,
     local_zone,
     make_league,
     simulated_matches,
@@ -78,7 +76,7 @@ def test_every_finding_is_checked_and_nothing_is_checked_twice() -> None:
         look
         for name, look in vars(findings).items()
         if not name.startswith("_") and getattr(look, "__module__", "") == findings.__name__ and callable(look)
-    } - {Finding}
+    }
     checked = [check.look for check in ALL] + [findings.catalogue_is_whole]
     assert set(checked) == looks
     assert len(checked) == len(set(checked))
@@ -227,7 +225,7 @@ def test_a_doctored_row_is_found_by_match_and_field(
     found = look(hand, KEY)
     assert len(found) == len(expected), found
     for finding, (match_id, field, message) in zip(sorted(found, key=lambda one: one.message), expected, strict=True):
-        assert finding.match_id == match_id
+        assert finding.subject == match_id
         assert re.fullmatch(field, finding.field)
         assert re.search(message, finding.message), finding.message
 
@@ -242,7 +240,7 @@ def test_results_are_waited_for_two_days(hand: Connection) -> None:
 def test_the_shootout_is_counted_apart_from_the_score(hand: Connection, side: str) -> None:
     doctor(hand, f"update matches set {side}_shootout = {side}_shootout + 1 where match_id = :m", m=SHOOTOUT)
     (finding,) = findings.score_equals_goals(hand, KEY)
-    assert (finding.match_id, finding.field) == (SHOOTOUT, f"{side}_shootout")
+    assert (finding.subject, finding.field) == (SHOOTOUT, f"{side}_shootout")
 
 
 def test_a_shootout_that_was_forgotten_is_found(hand: Connection) -> None:
@@ -258,7 +256,7 @@ def test_extra_time_counts_for_the_score(hand: Connection) -> None:
         "and period in (3, 4)",
         m=EXTRA_TIME,
     )
-    assert {finding.match_id for finding in findings.score_equals_goals(hand, KEY)} == {EXTRA_TIME}
+    assert {finding.subject for finding in findings.score_equals_goals(hand, KEY)} == {EXTRA_TIME}
 
 
 def test_an_own_goal_counts_for_the_side_that_benefits(hand: Connection) -> None:
@@ -270,7 +268,7 @@ def test_an_own_goal_counts_for_the_side_that_benefits(hand: Connection) -> None
         m=SECOND,
     )
     found = findings.score_equals_goals(hand, KEY)
-    assert {(finding.match_id, finding.field) for finding in found} == {
+    assert {(finding.subject, finding.field) for finding in found} == {
         (SECOND, "home_score"),
         (SECOND, "away_score"),
     }
@@ -285,7 +283,7 @@ def test_minutes_of_a_side_with_a_player_sent_off_are_recounted(hand: Connection
         m=match_id,
     )
     (finding,) = findings.minutes_add_up(hand, KEY)
-    assert (finding.match_id, finding.field) == (match_id, "minutes")
+    assert (finding.subject, finding.field) == (match_id, "minutes")
 
 
 def test_a_card_after_a_substitution_costs_no_minutes(hand: Connection) -> None:
@@ -303,7 +301,7 @@ def test_a_card_after_a_substitution_costs_no_minutes(hand: Connection) -> None:
 
 def test_a_player_off_for_good_is_recounted(hand: Connection) -> None:
     doctor(hand, "update match_events set outcome = null where match_id = :m and event_type = 'Player Off'", m=THIRD)
-    assert [finding.match_id for finding in findings.minutes_add_up(hand, KEY)] == [THIRD]
+    assert [finding.subject for finding in findings.minutes_add_up(hand, KEY)] == [THIRD]
 
 
 def test_starters_are_not_asked_of_a_provider_that_does_not_tell_them(hand: Connection) -> None:

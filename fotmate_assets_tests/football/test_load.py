@@ -14,7 +14,7 @@ from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.embedded.sample.statsbomb import competition_row, write_season
 from fotmate_assets.football.load import LoadedMatch, load_match, open_partition
 from fotmate_assets.football.model import MatchAggregate
-from fotmate_assets_tests.conftest import Database
+from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.football.league import (
     KEY,
     TABLES,

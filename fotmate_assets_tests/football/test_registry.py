@@ -20,8 +20,8 @@ from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.football.load import load_match, open_partition, put_season
 from fotmate_assets.football.model import Competition, Lineup, Match, MatchAggregate, Player, Season, Team
 from fotmate_assets.football.registry import Origin, allocate_match_id, player_ids, team_ids
-from fotmate_assets_tests.conftest import Database
-from fotmate_assets_tests.football.league import KEY, League, digest, fresh_database, openfootball, simulated_matches
+from fotmate_assets_tests.databases import Database, fresh_database
+from fotmate_assets_tests.football.league import KEY, League, digest, openfootball, simulated_matches
 
 PREMIER_LEAGUE = Competition("premier-league", "Premier League", "England", "male")
 STATSBOMB, FBREF = Origin("statsbomb", KEY, "lineups/1.json"), Origin("fbref", KEY, "match_1.html")

@@ -7,14 +7,12 @@ nothing here tries to get past it. Page structure: research/football.md section 
 """
 
 from fotmate_assets.football.sources.fbref.match import parse_match
-from fotmate_assets.football.sources.fbref.page import FETCH_POLICY, SOURCE, FetchPolicy
+from fotmate_assets.football.sources.fbref.page import SOURCE
 from fotmate_assets.football.sources.fbref.players import PlayerSeasonRow, parse_player_table
 from fotmate_assets.football.sources.fbref.schedule import parse_schedule
 
 __all__ = [
-    "FETCH_POLICY",
     "SOURCE",
-    "FetchPolicy",
     "PlayerSeasonRow",
     "parse_match",
     "parse_player_table",

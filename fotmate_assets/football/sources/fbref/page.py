@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -14,17 +13,6 @@ from fotmate_assets.football.model import Team
 
 SOURCE = "fbref"
 
-
-class FetchPolicy(NamedTuple):
-    """How FBref may be asked, by its published bot policy (10 requests a minute, for any kind of robot)."""
-
-    min_spacing_s: float
-    workers: int
-    terminal_statuses: frozenset[int]
-    """HTTP statuses after which nothing more is asked in this run."""
-
-
-FETCH_POLICY = FetchPolicy(min_spacing_s=6.0, workers=1, terminal_statuses=frozenset({403, 429}))
 
 BLOCK_TITLE = re.compile(
     r"just a moment|attention required|access denied|rate limited|403|429|forbidden", re.IGNORECASE
@@ -176,9 +164,7 @@ class Page:
 
     def malformed(self, reason: str, field: str | None = None) -> SourceError:
         """The error to raise when the page is not what FBref pages are."""
-        return SourceError(
-            Verdict.MALFORMED, SOURCE, self.document.name, reason, field=field, content=self.document.content
-        )
+        return self.document.malformed(reason, field)
 
     def table(self, table_id: str) -> Table:
         """The table of that id. Raises SourceError (malformed) naming it where it is absent."""

@@ -13,7 +13,7 @@ from fotmate_assets.core.documents import DocumentSource, FolderSource
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.raw_zone import Manifest, RawZone
 from fotmate_assets.core.sync import SyncReport, Wanted, sync
-from fotmate_assets.football.model import SEASON_KEY, Competition, Season
+from fotmate_assets.football.model import Competition, Season, validated_season_key
 from fotmate_assets.football.sources.fbref import SOURCE, parse_match, parse_schedule
 from fotmate_assets.football.sources.provider import PlannedMatch, ProviderSeason, SeasonPlan, planned_from, revision_of
 
@@ -34,12 +34,15 @@ class FBref:
         return self.documents
 
     def catalogue(self, zone: RawZone, manifest: Manifest) -> tuple[list[ProviderSeason], SyncReport]:
-        """See Provider. A subfolder named by a season key is a season."""
-        pages = list(self._folder().names("*/*.html"))
-        keys = sorted({name.partition("/")[0] for name in pages})
-        return [
-            ProviderSeason(_season(key), {"folder": key}) for key in keys if SEASON_KEY.fullmatch(key)
-        ], SyncReport()
+        """See Provider. A subfolder named by a season key is a season; pages of any other are reported as failures."""
+        seasons: list[ProviderSeason] = []
+        report = SyncReport()
+        for folder in sorted({name.partition("/")[0] for name in self._folder().names("*/*.html")}):
+            try:
+                seasons.append(ProviderSeason(_season(validated_season_key(folder)), {"folder": folder}))
+            except ValueError as error:
+                report.failures.append(SourceError(Verdict.MALFORMED, SOURCE, folder, str(error), field="folder"))
+        return seasons, report
 
     def sync(self, ids: dict[str, Any], zone: RawZone, manifest: Manifest, match_id: str | None = None) -> SyncReport:
         """See Provider."""

@@ -13,7 +13,6 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from fotmate_assets.core.model import RawDocument
 from fotmate_assets.football.model import Player, Team
-from fotmate_assets.football.sources.metrica.rows import malformed
 
 DIRECTIONS = {"left_to_right": True, "right_to_left": False}
 
@@ -63,11 +62,11 @@ def read_metadata(document: RawDocument) -> Metadata:
     for attribute in ("idLocalTeam", "idVisitingTeam"):
         side = score.get(attribute, "")
         if side not in teams:
-            raise malformed(document, f"{side!r} is not among the teams", f"Score {attribute}")
+            raise document.malformed(f"{side!r} is not among the teams", f"Score {attribute}")
         sides.append(teams[side][0])
     home, away = sides
     if teams[home.provider_id][1] == teams[away.provider_id][1]:
-        raise malformed(document, "both teams attack the same way", "Team attack_direction_first_half")
+        raise document.malformed("both teams attack the same way", "Team attack_direction_first_half")
     squad = tuple(_squad(document, root, set(teams)))
     return Metadata(
         frame_rate=_frame_rate(document, root),
@@ -85,19 +84,19 @@ def _parse(document: RawDocument) -> Element:
     try:
         text = document.content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise malformed(document, f"not UTF-8: {error}") from None
+        raise document.malformed(f"not UTF-8: {error}") from None
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise malformed(document, "a document type definition is not accepted")
+        raise document.malformed("a document type definition is not accepted")
     try:
         return fromstring(text)  # noqa: S314 - no DTD, hence no entities
     except (ParseError, ValueError) as error:
-        raise malformed(document, f"not XML: {error}") from None
+        raise document.malformed(f"not XML: {error}") from None
 
 
 def _find(document: RawDocument, parent: Element, path: str) -> Element:
     found = parent.find(path)
     if found is None:
-        raise malformed(document, f"no {path}", path)
+        raise document.malformed(f"no {path}", path)
     return found
 
 
@@ -105,7 +104,7 @@ def _whole(document: RawDocument, text: str | None, field: str) -> int:
     try:
         return int(text or "")
     except ValueError:
-        raise malformed(document, f"{text!r} is not a whole number", field) from None
+        raise document.malformed(f"{text!r} is not a whole number", field) from None
 
 
 def _frame_rate(document: RawDocument, root: Element) -> float:
@@ -115,7 +114,7 @@ def _frame_rate(document: RawDocument, root: Element) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate < math.inf:
-        raise malformed(document, f"{text!r} is not a frame rate", "FrameRate")
+        raise document.malformed(f"{text!r} is not a frame rate", "FrameRate")
     return rate
 
 
@@ -133,7 +132,7 @@ def _session_date(document: RawDocument, session: Element) -> date | None:
     try:
         return date.fromisoformat(start[:10])
     except ValueError:
-        raise malformed(document, f"{start!r} is not a time", "Session Start") from None
+        raise document.malformed(f"{start!r} is not a time", "Session Start") from None
 
 
 def _score(document: RawDocument, score: Element) -> tuple[int, int] | None:
@@ -149,7 +148,7 @@ def _teams(document: RawDocument, root: Element) -> Iterator[tuple[Team, bool]]:
         direction = _parameters(element).get("attack_direction_first_half")
         if direction not in DIRECTIONS:
             field = f"Team {identity} attack_direction_first_half"
-            raise malformed(document, f"unknown direction {direction!r}", field)
+            raise document.malformed(f"unknown direction {direction!r}", field)
         yield Team(identity, element.findtext("Name") or identity), DIRECTIONS[direction]
 
 
@@ -158,9 +157,9 @@ def _squad(document: RawDocument, root: Element, teams: set[str]) -> Iterator[Sq
     for element in root.iterfind("Metadata/Players/Player"):
         identity, team = element.get("id", ""), element.get("teamId", "")
         if not identity or identity in seen:
-            raise malformed(document, f"player id {identity!r} is missing or used twice", "Player id")
+            raise document.malformed(f"player id {identity!r} is missing or used twice", "Player id")
         if team not in teams:
-            raise malformed(document, f"{team!r} is not among the teams", f"Player {identity} teamId")
+            raise document.malformed(f"{team!r} is not among the teams", f"Player {identity} teamId")
         seen.add(identity)
         shirt = element.findtext("ShirtNumber")
         yield SquadPlayer(
@@ -182,7 +181,7 @@ def _presence(document: RawDocument, root: Element, squad: set[str]) -> Iterator
             player = owner.get(reference.get("playerChannelId"))
             if player not in squad:
                 channel = reference.get("playerChannelId")
-                raise malformed(document, f"no player of the squad has channel {channel!r}", "PlayerChannelRef")
+                raise document.malformed(f"no player of the squad has channel {channel!r}", "PlayerChannelRef")
             players.add(player)
         start, end = (
             _whole(document, stretch.get(name), f"DataFormatSpecification {name}")

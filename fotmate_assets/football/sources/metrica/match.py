@@ -23,7 +23,7 @@ from fotmate_assets.football.model import (
     season_key,
 )
 from fotmate_assets.football.sources.metrica.epts import Metadata, read_metadata
-from fotmate_assets.football.sources.metrica.rows import CSV_TEAMS, PROVIDER, Row, malformed, read_csv, read_json
+from fotmate_assets.football.sources.metrica.rows import CSV_TEAMS, PROVIDER, Row, read_csv, read_json
 from fotmate_assets.football.sources.metrica.squads import lineups_of
 from fotmate_assets.football.sources.metrica.vocabulary import KNOWN_SUBTYPES, Meaning, interpret
 
@@ -100,7 +100,7 @@ def _players_seen(document: RawDocument, rows: Sequence[Row], game: str) -> dict
         for column, player in (("From", row.player), ("To", row.recipient)):
             if player and team_of.setdefault(player, row.team) != row.team:
                 reason = f"{player} plays for {team_of[player]} and for {row.team}"
-                raise malformed(document, reason, f"row {row.number} {column}")
+                raise document.malformed(reason, f"row {row.number} {column}")
     return {Player(player, player.removeprefix(f"{game}:")): team for player, team in team_of.items()}
 
 
@@ -109,11 +109,11 @@ def _check_references(document: RawDocument, rows: Sequence[Row], team_of: Mappi
     for row in rows:
         where = f"data[{row.number - 1}]"
         if row.team not in teams:
-            raise malformed(document, f"{row.team!r} is not a team of the metadata", f"{where}.team.id")
+            raise document.malformed(f"{row.team!r} is not a team of the metadata", f"{where}.team.id")
         for key, player in (("from", row.player), ("to", row.recipient)):
             if player and team_of.get(player) != row.team:
                 reason = f"{player!r} is not a player of {row.team} in the metadata"
-                raise malformed(document, reason, f"{where}.{key}.id")
+                raise document.malformed(reason, f"{where}.{key}.id")
 
 
 def _assemble(
@@ -132,7 +132,7 @@ def _assemble(
     except KeyError as error:
         row, name = error.args
         where = f"data[{row.number - 1}].type.name" if metadata else f"row {row.number} Type"
-        raise malformed(document, f"unknown event type {name!r}", where) from None
+        raise document.malformed(f"unknown event type {name!r}", where) from None
     starts = {period: min(row.start_s for row in rows if row.period == period) for period in {r.period for r in rows}}
     directions = _home_attacks_right(document, rows, home, metadata)
     events = _events(rows, meanings, starts=starts, home_attacks_right=directions, home=home, away=away)
@@ -140,7 +140,7 @@ def _assemble(
     stated = metadata.score if metadata else None
     if stated and stated != (counted.home, counted.away):
         reason = f"the events tell {counted.home}-{counted.away}, the metadata {stated[0]}-{stated[1]}"
-        raise malformed(document, reason, "score")
+        raise document.malformed(reason, "score")
     match = Match(
         provider=PROVIDER,
         provider_match_id=game,
@@ -176,7 +176,7 @@ def _home_attacks_right(
     """
 
     def fail(reason: str, period: int) -> SourceError:
-        return malformed(document, reason, f"period {period} Start X")
+        return document.malformed(reason, f"period {period} Start X")
 
     votes: dict[int, list[bool]] = defaultdict(list)
     for row in rows:

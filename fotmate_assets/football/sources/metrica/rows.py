@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fotmate_assets.core.model import RawDocument, SourceError, Verdict
+from fotmate_assets.core.model import RawDocument, SourceError
 
 PROVIDER = "metrica"
 
@@ -64,11 +64,6 @@ class Row(NamedTuple):
         return all(subtype in self.subtypes for subtype in subtypes)
 
 
-def malformed(document: RawDocument, reason: str, field: str | None = None) -> SourceError:
-    """The error of a document that cannot be used, with its bytes for the quarantine."""
-    return SourceError(Verdict.MALFORMED, document.source, document.name, reason, field=field, content=document.content)
-
-
 def read_csv(document: RawDocument, game: str) -> list[Row]:
     """Rows of a `RawEventsData.csv`; teams and players become `game:Home` and `game:Player19`.
 
@@ -78,23 +73,23 @@ def read_csv(document: RawDocument, game: str) -> list[Row]:
     try:
         text = document.content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise malformed(document, f"not UTF-8: {error}") from None
+        raise document.malformed(f"not UTF-8: {error}") from None
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         missing = [column for column in CSV_COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
-            raise malformed(document, f"column {missing[0]} is missing", missing[0])
+            raise document.malformed(f"column {missing[0]} is missing", missing[0])
         rows = [_csv_row(document, game, number, cells) for number, cells in enumerate(reader, 1)]
     except csv.Error as error:
-        raise malformed(document, f"not CSV: {error}", f"line {reader.line_num}") from None
+        raise document.malformed(f"not CSV: {error}", f"line {reader.line_num}") from None
     if not rows:
-        raise malformed(document, "no events")
+        raise document.malformed("no events")
     return rows
 
 
 def _csv_row(document: RawDocument, game: str, number: int, cells: dict[str | Any, str | Any]) -> Row:
     def fail(column: str, reason: str) -> SourceError:
-        return malformed(document, reason, f"row {number} {column}")
+        return document.malformed(reason, f"row {number} {column}")
 
     for column in CSV_COLUMNS:
         if cells[column] is None:
@@ -187,12 +182,12 @@ def read_json(document: RawDocument) -> list[Row]:
     try:
         content = msgspec.json.decode(document.content)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise malformed(document, f"not JSON: {error}") from None
+        raise document.malformed(f"not JSON: {error}") from None
     data = content.get("data") if isinstance(content, dict) else None
     if not isinstance(data, list):
-        raise malformed(document, "no list of events", "data")
+        raise document.malformed("no list of events", "data")
     if not data:
-        raise malformed(document, "no events", "data")
+        raise document.malformed("no events", "data")
     return [_json_row(document, position, item) for position, item in enumerate(data)]
 
 
@@ -202,11 +197,11 @@ def _json_row(document: RawDocument, position: int, item: Any) -> Row:
         event = msgspec.convert(item, _JsonEvent)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
-        raise malformed(document, reason, where + path.rstrip("`")) from None
+        raise document.malformed(reason, where + path.rstrip("`")) from None
     if event.index != position + 1:
-        raise malformed(document, f"{event.index} follows {position}", f"{where}.index")
+        raise document.malformed(f"{event.index} follows {position}", f"{where}.index")
     if event.period not in PERIODS:
-        raise malformed(document, f"unknown period {event.period}", f"{where}.period")
+        raise document.malformed(f"unknown period {event.period}", f"{where}.period")
     subtypes = event.subtypes if isinstance(event.subtypes, list) else [event.subtypes] if event.subtypes else []
     return Row(
         number=event.index,

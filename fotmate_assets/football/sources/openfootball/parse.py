@@ -123,7 +123,7 @@ def parse_season(document: RawDocument, season_key: str) -> list[MatchAggregate]
         content = msgspec.json.decode(document.content, type=dict[str, msgspec.Raw])
         items = msgspec.json.decode(content["matches"], type=list[msgspec.Raw])
     except (msgspec.DecodeError, KeyError) as error:
-        raise _malformed(document, f"no list of matches: {error}", "matches") from None
+        raise document.malformed(f"no list of matches: {error}", "matches") from None
     aggregates: dict[str, MatchAggregate] = {}
     spelling: dict[str, str] = {}
     for at, item in enumerate(items):
@@ -133,15 +133,11 @@ def parse_season(document: RawDocument, season_key: str) -> list[MatchAggregate]
         for side, team in (("team1", match.home), ("team2", match.away)):
             if spelling.setdefault(team.provider_id, team.name) != team.name:
                 reason = f"{team.name!r} and {spelling[team.provider_id]!r} cannot be told apart"
-                raise _malformed(document, reason, f"{where}.{side}")
+                raise document.malformed(reason, f"{where}.{side}")
         if match.provider_match_id in aggregates:
-            raise _malformed(document, f"fixture {match.home.name} - {match.away.name} is told twice", where)
+            raise document.malformed(f"fixture {match.home.name} - {match.away.name} is told twice", where)
         aggregates[match.provider_match_id] = aggregate
     return list(aggregates.values())
-
-
-def _malformed(document: RawDocument, reason: str, field: str) -> SourceError:
-    return SourceError(Verdict.MALFORMED, PROVIDER, document.name, reason, field=field, content=document.content)
 
 
 def _aggregate(
@@ -151,13 +147,13 @@ def _aggregate(
         fixture = msgspec.json.decode(item, type=_Fixture)
     except msgspec.DecodeError as error:
         reason, _, path = str(error).partition(" - at `$")
-        raise _malformed(document, reason, where + path.rstrip("`")) from None
+        raise document.malformed(reason, where + path.rstrip("`")) from None
     home, away = (
         _team(document, name, f"{where}.{side}", file.league)
         for side, name in (("team1", fixture.team1), ("team2", fixture.team2))
     )
     if home == away:
-        raise _malformed(document, f"{home.name} against itself", f"{where}.team2")
+        raise document.malformed(f"{home.name} against itself", f"{where}.team2")
     day = _date(document, fixture.date, f"{where}.date")
     scores = {
         kind: _score(document, fixture.score[kind], f"{where}.score.{kind}")
@@ -166,7 +162,7 @@ def _aggregate(
     }
     result = scores.get("et") or scores.get("ft")
     if "p" in scores and result is None:
-        raise _malformed(document, "a shoot-out without a score", f"{where}.score")
+        raise document.malformed("a shoot-out without a score", f"{where}.score")
     status, warnings = _status(fixture.status, has_result=result is not None, where=where)
     matchday = MATCHDAY.fullmatch(fixture.round or "")
     return MatchAggregate(
@@ -193,7 +189,7 @@ def _aggregate(
 def _team(document: RawDocument, name: str, field: str, league: League) -> Team:
     identity = slug(name)
     if not identity:
-        raise _malformed(document, f"{name!r} is not a team name", field)
+        raise document.malformed(f"{name!r} is not a team name", field)
     return Team(identity, name, league.competition.gender)
 
 
@@ -201,7 +197,7 @@ def _date(document: RawDocument, text: str, field: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a date has no zone
     except ValueError:
-        raise _malformed(document, f"{text!r} is not a date", field) from None
+        raise document.malformed(f"{text!r} is not a date", field) from None
 
 
 def _kick_off(document: RawDocument, day: date, text: str | None, field: str, zone: str) -> datetime | None:
@@ -210,7 +206,7 @@ def _kick_off(document: RawDocument, day: date, text: str | None, field: str, zo
     try:
         at = datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - the league's zone is added below
     except ValueError:
-        raise _malformed(document, f"{text!r} is not a time", field) from None
+        raise document.malformed(f"{text!r} is not a time", field) from None
     return datetime.combine(day, time(at.hour, at.minute), ZoneInfo(zone))
 
 
@@ -218,9 +214,9 @@ def _score(document: RawDocument, value: msgspec.Raw, field: str) -> tuple[int, 
     try:
         home, away = msgspec.json.decode(value, type=tuple[int, int], strict=True)
     except msgspec.DecodeError as error:
-        raise _malformed(document, f"not two whole numbers: {error}", field) from None
+        raise document.malformed(f"not two whole numbers: {error}", field) from None
     if home < 0 or away < 0:
-        raise _malformed(document, "a negative score", field)
+        raise document.malformed("a negative score", field)
     return home, away
 
 

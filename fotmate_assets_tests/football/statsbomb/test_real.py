@@ -304,7 +304,6 @@ def test_the_frames_of_the_euro_belong_to_events(data: OpenData) -> None:
     frames = parse_frames(data.document("three-sixty/3788741.json"))
     assert len(frames) == 3_470
     assert sum(len(frame.freeze_frame) for frame in frames) == 47_060
-    assert all(frame.visible_area for frame in frames)
     content = data.document("events/3788741.json").content
     assert all(frame.event_uuid.encode() in content for frame in frames[::100])
     first = frames[0]

@@ -70,31 +70,52 @@ def _dagster_home(home: Path) -> Path:
 
 
 def prepare(settings: Settings) -> list[str]:
-    """Apply migrations where the owner's URL is known and make missing buckets; say what was done."""
+    """Apply migrations where the owner's URL is known and make missing buckets; say what was done.
+
+    Raises CommandError for a server that does not answer or refuses us.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
     from sqlalchemy import create_engine
+    from sqlalchemy.exc import OperationalError
 
     from fotmate_assets.core import migrations
     from fotmate_assets.core.object_store import S3Store, open_store
 
     done = []
     if settings.database_owner_url is not None:
-        owner = create_engine(settings.database_owner_url.get_secret_value())
-        try:
-            before, after = migrations.upgrade(owner)
-        finally:
-            owner.dispose()
+        with _answering("FOTMATE_DATABASE_OWNER_URL", OperationalError):
+            owner = create_engine(settings.database_owner_url.get_secret_value())
+            try:
+                before, after = migrations.upgrade(owner)
+            finally:
+                owner.dispose()
         if before != after:
             done.append(f"database schema: {before or 'empty'} -> {after}")
-    for url in (settings.raw_url, settings.lake_url, settings.tracking_url):
-        store = open_store(url, settings.s3_endpoint_url)
-        if isinstance(store, S3Store) and store.ensure_bucket():
-            done.append(f"made bucket {store.bucket}")
+    for name in ("raw_url", "lake_url", "tracking_url"):
+        with _answering(f"FOTMATE_{name.upper()}", BotoCoreError, ClientError, ValueError):
+            store = open_store(getattr(settings, name), settings.s3_endpoint_url)
+            if isinstance(store, S3Store) and store.ensure_bucket():
+                done.append(f"made bucket {store.bucket}")
     return done
 
 
 @contextmanager
+def _answering(variable: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn what a server that is away, or refuses us, raises into a CommandError with the variable at fault."""
+    try:
+        yield
+    except errors as error:
+        raise CommandError(f"{variable}: {error}".partition("\n")[0]) from error
+
+
+@contextmanager
 def database() -> Iterator[Engine]:
-    """The database as the role that writes data, closed afterwards. Raises CommandError where none is configured."""
+    """The database as the role that writes data, closed afterwards.
+
+    Raises CommandError where none is configured, or it does not answer.
+    """
+    from sqlalchemy.exc import OperationalError
+
     from fotmate_assets.core.postgres import make_engine
 
     url = Settings().database_url
@@ -102,7 +123,8 @@ def database() -> Iterator[Engine]:
         raise CommandError("set FOTMATE_DATABASE_URL")
     engine = make_engine(url.get_secret_value())
     try:
-        yield engine
+        with _answering("FOTMATE_DATABASE_URL", OperationalError):
+            yield engine
     finally:
         engine.dispose()
 

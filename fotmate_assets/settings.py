@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -92,3 +92,8 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = Field(
         "json", description="`json`: one object per line; `console`: for reading."
     )
+
+
+def refusals(error: ValidationError) -> list[str]:
+    """Each setting that was refused, by its variable, and the rule it breaks; never its value."""
+    return [f"FOTMATE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_input=False)]

@@ -14,12 +14,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psycopg
 import pytest
 
+from fotmate_assets.embedded import stack
 from fotmate_assets.embedded.sample.statsbomb import LEAGUE, sample_team, simulate_match, write_season
 
 FOTMATE = str(Path(sys.executable).parent / "fotmate")
 SEASON = "simulated-league_2025-2026"
+AWAY = "postgresql+psycopg://a:s3cret@127.0.0.1:9/d"
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,17 @@ class Shell:
         env = {**inherited, "FOTMATE_HOME": str(self.home), "FOTMATE_STATSBOMB_SOURCE": str(self.source), **extra}
         return subprocess.run([FOTMATE, *arguments], env=env, capture_output=True, text=True, check=False, timeout=180)
 
-    def csv(self, query: str) -> list[dict[str, str]]:
-        done = self.run("sql", query)
-        assert done.returncode == 0, done.stderr
-        return list(csv.DictReader(io.StringIO(done.stdout)))
+    def rows(self, statement: str, role: str = "READER_") -> list[tuple[object, ...]]:
+        """What a statement gives, past the command line: a process for each would take seconds."""
+        url = stack.up(self.home).environment()[f"FOTMATE_DATABASE_{role}URL"].replace("+psycopg", "")
+        with psycopg.connect(url) as connection:
+            result = connection.execute(statement)
+            return result.fetchall() if result.description else []
+
+    @property
+    def matches(self) -> int:
+        """Matches that are stored."""
+        return int(str(self.rows("select count(*) from matches")[0][0]))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +90,7 @@ def test_ingest_prints_the_run_id_first_and_loads_the_season(
     assert ingested.returncode == 0, ingested.stderr
     assert re.match(r"run_id: [0-9a-f-]{36}\n", ingested.stdout)
     assert ingested.stdout.rstrip().endswith("done")
-    assert shell.csv("select count(*) as n from matches") == [{"n": "3"}]
+    assert shell.matches == 3
 
 
 def test_ingest_tells_each_match_while_it_works(ingested: subprocess.CompletedProcess[str]) -> None:
@@ -92,10 +102,10 @@ def test_a_second_ingest_changes_no_row(shell: Shell, ingested: subprocess.Compl
     query = " union all ".join(
         f"select '{t}' as t, min(xmin::text) as a, max(xmin::text) as b from {t}" for t in tables
     )
-    before = shell.csv(query)
+    before = shell.rows(query)
     again = shell.run("ingest", "football", "--provider", "statsbomb", "--season", SEASON)
     assert again.returncode == 0, again.stderr
-    assert shell.csv(query) == before
+    assert shell.rows(query) == before
 
 
 def test_a_season_that_nobody_offers_is_refused_with_those_that_are(
@@ -121,6 +131,32 @@ def test_a_wrong_argument_is_one_clear_line(shell: Shell, arguments: tuple[str, 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"FOTMATE_DATABASE_URL": "postgresql://a:s3cret@h/d"}, "FOTMATE_DATABASE_URL: Value error, must start with"),
+        ({"FOTMATE_DATABASE_URL": AWAY}, "set DAGSTER_HOME too"),
+        (
+            {"FOTMATE_DATABASE_URL": AWAY, "FOTMATE_DATABASE_OWNER_URL": AWAY, "DAGSTER_HOME": "/tmp"},
+            "FOTMATE_DATABASE_OWNER_URL: (psycopg.OperationalError) connection failed",
+        ),
+        (
+            {"FOTMATE_DATABASE_URL": AWAY, "FOTMATE_RAW_URL": "ftp://raw", "DAGSTER_HOME": "/tmp"},
+            "FOTMATE_RAW_URL: 'ftp://raw' is neither s3://bucket/prefix nor file:///folder",
+        ),
+        ({"FOTMATE_LOG_LEVEL": "LOUD"}, "FOTMATE_LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_one_clear_line_without_a_secret(
+    shell: Shell, variables: dict[str, str], message: str
+) -> None:
+    done = shell.run("failures", "list", **variables)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr
+
+
 def test_a_status_that_there_is_not_is_refused(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
     done = shell.run("failures", "list", "--status", "lost")
     assert done.returncode == 1
@@ -128,12 +164,13 @@ def test_a_status_that_there_is_not_is_refused(shell: Shell, ingested: subproces
 
 
 def test_sql_is_read_only_and_answers_in_csv(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
-    rows = shell.csv("select name, 'a,\"b\"' as quoted from teams order by name limit 1;")
-    assert rows == [{"name": "Simulated A", "quoted": 'a,"b"'}]
+    done = shell.run("sql", "select name, 'a,\"b\"' as quoted from teams order by name limit 1;")
+    assert done.returncode == 0, done.stderr
+    assert list(csv.DictReader(io.StringIO(done.stdout))) == [{"name": "Simulated A", "quoted": 'a,"b"'}]
     refused = shell.run("sql", "with gone as (delete from matches returning 1) select * from gone")
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
-    assert shell.csv("select count(*) as n from matches") == [{"n": "3"}]
+    assert shell.matches == 3
 
 
 def test_check_passes_on_a_good_season_and_writes_junit(
@@ -151,8 +188,8 @@ def test_check_fails_on_a_broken_row_and_names_match_and_field(
     shell: Shell, ingested: subprocess.CompletedProcess[str], tmp_path: Path
 ) -> None:
     report = tmp_path / "junit.xml"
-    match_id = shell.csv("select match_id from matches order by 1 limit 1")[0]["match_id"]
-    _as_writer(shell, f"update matches set home_score = home_score + 3 where match_id = '{match_id}'")
+    match_id = str(shell.rows("select match_id from matches order by 1 limit 1")[0][0])
+    shell.rows(f"update matches set home_score = home_score + 3 where match_id = '{match_id}'", role="")
     try:
         done = shell.run("check", "--select", "key:football/matches", "--partition", SEASON, "--junit", str(report))
         assert done.returncode == 1
@@ -160,7 +197,7 @@ def test_check_fails_on_a_broken_row_and_names_match_and_field(
         failures = ElementTree.parse(report).getroot().findall(".//failure")
         assert any(match_id in (failure.get("message") or "") for failure in failures)
     finally:
-        _as_writer(shell, f"update matches set home_score = home_score - 3 where match_id = '{match_id}'")
+        shell.rows(f"update matches set home_score = home_score - 3 where match_id = '{match_id}'", role="")
 
 
 def test_check_of_nothing_is_no_success(shell: Shell, ingested: subprocess.CompletedProcess[str]) -> None:
@@ -179,7 +216,7 @@ def test_a_broken_document_fails_the_run_is_owed_and_retried_from_the_mended_sou
     assert done.returncode == 1
     assert "events/9001002.json" in done.stderr
     assert "[malformed]" in done.stderr
-    assert shell.csv("select count(*) as n from matches") == [{"n": "3"}], "the kept revision stays"
+    assert shell.matches == 3, "the kept revision stays"
 
     listed = shell.run("failures", "list", "--json")
     owed = json.loads(listed.stdout)
@@ -218,13 +255,3 @@ def test_doctor_fails_and_says_what_to_do_when_nothing_runs(tmp_path: Path, shel
     assert done.returncode == 1
     assert "fotmate up" in done.stdout
     assert not (tmp_path / "empty" / "postgres").exists(), "doctor starts nothing"
-
-
-def _as_writer(shell: Shell, statement: str) -> None:
-    import psycopg
-
-    from fotmate_assets.embedded import stack
-
-    url = stack.up(shell.home).environment()["FOTMATE_DATABASE_URL"].replace("+psycopg", "")
-    with psycopg.connect(url) as connection:
-        connection.execute(statement)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, Definitions
+from dagster import AssetKey, Definitions, ScheduleDefinition
 from syrupy.assertion import SnapshotAssertion
 
 from fotmate_assets.definitions import build_defs
@@ -34,7 +34,7 @@ def test_the_definition_graph_is_the_recorded_one(defs: Definitions, snapshot: S
             "kinds": sorted(node.kinds),
             "owners": sorted(node.owners),
             "tags": {name: value for name, value in sorted(node.tags.items()) if not name.startswith("dagster/")},
-            "checks": sorted(check.name for check in graph.get_check_keys_for_assets([key])),
+            "checks": sorted(check.name for check in graph.get_check_keys_for_assets({key})),
         }
     jobs = {
         job.name: sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys)
@@ -44,6 +44,7 @@ def test_the_definition_graph_is_the_recorded_one(defs: Definitions, snapshot: S
     schedules = {
         schedule.name: {"cron": schedule.cron_schedule, "zone": schedule.execution_timezone, "job": schedule.job_name}
         for schedule in defs.schedules or []
+        if isinstance(schedule, ScheduleDefinition)
     }
     assert {"assets": assets, "jobs": jobs, "schedules": schedules} == snapshot
 

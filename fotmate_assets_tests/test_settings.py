@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from fotmate_assets.settings import Settings
+from fotmate_assets.settings import Settings, refusals
 
 VARIABLES = ("FOTMATE_DATABASE_URL", "FOTMATE_DATABASE_OWNER_URL", "FOTMATE_DATABASE_READER_URL")
 
@@ -18,6 +18,10 @@ def test_a_database_url_without_its_driver_is_refused_and_its_password_not_told(
     assert variable.removeprefix("FOTMATE_").lower() in str(caught.value)
     assert "postgresql+psycopg://" in str(caught.value)
     assert "s3cret" not in str(caught.value)
+    (told,) = refusals(caught.value)
+    assert told.startswith(f"{variable}: ")
+    assert "postgresql+psycopg://" in told
+    assert "s3cret" not in told
 
 
 def test_a_password_is_not_told_by_settings_that_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

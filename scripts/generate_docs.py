@@ -65,7 +65,7 @@ def data_dictionary() -> str:
 
 
 def _table(table: Table) -> list[str]:
-    dialect = postgresql.dialect()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     lines = [f"## {table.name}", "", table.comment or "", ""]
     lines += ["| column | type | null | refers to | meaning |", "| --- | --- | --- | --- | --- |"]
     for column in table.columns:

@@ -185,11 +185,19 @@ def doctor() -> None:
 
 def main() -> None:
     """The entry point: our own errors become one clear line and exit status 1."""
+    from pydantic import ValidationError
+
     from fotmate_assets.core.model import SourceError
     from fotmate_assets.embedded.process import EmbeddedServerError
+    from fotmate_assets.settings import Settings, refusals
 
     try:
         app()
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        err.print("\n".join(refusals(error)), style="red")
+        sys.exit(1)
     except (CommandError, EmbeddedServerError, SourceError) as error:
-        err.print(error, style="red")
+        err.print(str(error), style="red")
         sys.exit(1)

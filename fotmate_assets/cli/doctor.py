@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from fotmate_assets import runtime
 from fotmate_assets.core.http import redacted
-from fotmate_assets.settings import Settings
+from fotmate_assets.settings import Settings, refusals
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def examine() -> list[Finding]:
     try:
         settings = Settings()
     except ValidationError as error:
-        return [*findings, Finding("settings", False, str(error))]
+        return [*findings, *(Finding("settings", False, refusal) for refusal in refusals(error))]
     if settings.database_url is None:
         embedded = _embedded(settings.home)
         findings += embedded

@@ -37,7 +37,7 @@ class FolderSource:
 
     def fetch(self, name: str, known: str | None = None) -> RawDocument | None:
         """See DocumentSource."""
-        path = self.root / checked_key(name)
+        path = self._there() / checked_key(name)
         try:
             stat = path.stat()
             revision = f"{stat.st_size}-{stat.st_mtime_ns}"
@@ -51,8 +51,14 @@ class FolderSource:
         return RawDocument(self.source, name, content, path.absolute().as_uri(), datetime.now(UTC), revision)
 
     def names(self, pattern: str) -> Iterator[str]:
-        """Names of the files that match the glob `pattern`, sorted."""
-        return (path.relative_to(self.root).as_posix() for path in sorted(self.root.glob(pattern)))
+        """Names of the files that match the glob `pattern`, sorted. Raises SourceError where the folder is away."""
+        return (path.relative_to(self.root).as_posix() for path in sorted(self._there().glob(pattern)))
+
+    def _there(self) -> Path:
+        if not self.root.is_dir():
+            variable = f"FOTMATE_{self.source.upper()}_SOURCE"
+            raise SourceError(Verdict.TRANSPORT, self.source, str(self.root), f"{variable} is no folder")
+        return self.root
 
 
 @dataclass(frozen=True)

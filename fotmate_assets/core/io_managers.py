@@ -5,7 +5,7 @@ holds the partition key (a partitioned asset must have it), and on an input `col
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -126,7 +126,7 @@ class PostgresIOManager(ConfigurableIOManager):
         Only the columns are read that the input's metadata (`columns`) or the lazy query asks for.
         """
         table = _table(context.asset_key.path[-1])
-        wanted = (context.definition_metadata or {}).get("columns") or table.columns.keys()
+        wanted = context.definition_metadata.get("columns") or table.columns.keys()
         chosen = [_column(table, name) for name in wanted]
         column = _partition_column(table, context, _upstream_metadata(context))
         condition = None if column is None else column.in_(_typed(column, _partition_keys(context)))
@@ -215,7 +215,7 @@ class ParquetIOManager(ConfigurableIOManager):
             partition = context.asset_partition_key
             value = pl.lit(date.fromisoformat(partition) if by_time else partition)
             frame = frame.with_columns(value.alias(_partition_name(_upstream_metadata(context))))
-        wanted = (context.definition_metadata or {}).get("columns")
+        wanted = context.definition_metadata.get("columns")
         return frame.select(wanted) if wanted else frame
 
 
@@ -241,7 +241,7 @@ def polars_type(column: Column[Any]) -> Any:
     raise KeyError(f"{column.table.name}.{column.name}: no polars type for {column.type!r}")
 
 
-def _upstream_metadata(context: InputContext) -> Any:
+def _upstream_metadata(context: InputContext) -> Mapping[str, Any]:
     return context.upstream_output.definition_metadata if context.upstream_output is not None else {}
 
 
@@ -265,15 +265,15 @@ def _column(table: Table, name: str) -> Column[Any]:
     return table.columns[name]
 
 
-def _partition_name(definition_metadata: Any) -> str:
-    name = (definition_metadata or {}).get("partition_expr")
+def _partition_name(definition_metadata: Mapping[str, Any]) -> str:
+    name = definition_metadata.get("partition_expr")
     if not name:
         raise ValueError("a partitioned asset names its partition column in the metadata partition_expr")
     return str(name)
 
 
 def _partition_column(
-    table: Table, context: InputContext | OutputContext, definition_metadata: Any
+    table: Table, context: InputContext | OutputContext, definition_metadata: Mapping[str, Any]
 ) -> Column[Any] | None:
     """The column that holds the partition key; None for an asset without partitions."""
     return _column(table, _partition_name(definition_metadata)) if context.has_asset_partitions else None
@@ -318,7 +318,7 @@ def _row_count_name(context: OutputContext) -> str:
     return "dagster/partition_row_count" if len(_partition_keys(context)) == 1 else "rows_of_all_partitions"
 
 
-def _object_key(context: InputContext | OutputContext, definition_metadata: Any) -> str:
+def _object_key(context: InputContext | OutputContext, definition_metadata: Mapping[str, Any]) -> str:
     parts = list(context.asset_key.path)
     if context.has_asset_partitions:
         parts.append(f"{_partition_name(definition_metadata)}={context.asset_partition_key}")

@@ -133,7 +133,7 @@ class Ledger:
         key = _key(job, document)
         lock_for_transaction(connection, f"owed {key}")
         table = ingestion_failures.c
-        before = connection.scalar(select(table.attempts).where(*_owed(job), table.document == document))
+        before = connection.scalar(select(table.attempts).where(_owed(job), table.document == document))
         attempts = 1 + (before or 0)
         exhausted = attempts >= self._max_attempts
         wait = max(retry_wait(attempts), timedelta(seconds=error.retry_after_s or 0.0))
@@ -176,7 +176,7 @@ class Ledger:
             return 0
         statement = (
             update(ingestion_failures)
-            .where(*_owed(job), ingestion_failures.c.document.in_(names))
+            .where(_owed(job), ingestion_failures.c.document.in_(names))
             .values(status="resolved", resolved_at=func.now(), next_retry_at=None)
         )
         return in_transaction(self._engine, lambda connection: connection.execute(statement).rowcount)
@@ -217,13 +217,11 @@ def _key(job: Job, document: str) -> dict[str, str]:
     return {"source": job.source, "job": job.job, "partition_key": job.partition_key, "document": document}
 
 
-def _owed(job: Job) -> list[Any]:
+def _owed(job: Job) -> ColumnElement[bool]:
     table = ingestion_failures.c
-    return [
-        and_(
-            table.source == job.source,
-            table.job == job.job,
-            table.partition_key == job.partition_key,
-            table.status != "resolved",
-        )
-    ]
+    return and_(
+        table.source == job.source,
+        table.job == job.job,
+        table.partition_key == job.partition_key,
+        table.status != "resolved",
+    )

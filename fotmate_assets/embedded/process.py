@@ -59,19 +59,15 @@ class Service(Protocol):
 
     def start(self) -> bool:
         """Make it answer; False when it ran already. Raises EmbeddedServerError."""
-        ...
 
     def stop(self) -> bool:
         """End it in an orderly way and wait; False when it did not run. Raises EmbeddedServerError."""
-        ...
 
     def pid(self) -> int | None:
         """The running process, or None."""
-        ...
 
     def answers(self) -> bool:
         """True when the server does its work right now."""
-        ...
 
 
 def status_of(service: Service) -> ServiceStatus:

@@ -331,7 +331,7 @@ def _kept(context: AssetExecutionContext, lake: ObjectStorage, revision: str) ->
 
 @asset(
     key=["football", "freeze_frames"],
-    deps=[AssetKey(["football", "statsbomb_raw"]), AssetKey(["football", "matches"])],
+    deps=[AssetKey(["football", "statsbomb_raw"]), AssetKey(["football", "lineups"])],
     io_manager_key="parquet_io",
     partitions_def=partitions.season,
     group_name=GROUP,

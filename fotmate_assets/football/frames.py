@@ -14,6 +14,8 @@ from fotmate_assets.football.sources.provider import revision_of
 from fotmate_assets.football.sources.statsbomb.parse import parse_frames
 
 PREFIX = "three-sixty/"
+FRAMES_VERSION = "1"
+"""Part of the revision: raising it writes every season's frames anew."""
 
 SCHEMA = {
     "match_id": pl.String,
@@ -33,7 +35,7 @@ The visible area stays in the raw zone.
 def frames_revision(manifest: Manifest) -> str:
     """A hash that changes when any frame document of the season does."""
     current = (manifest.current(name) for name in manifest.names(PREFIX))
-    return revision_of("1", [revision.sha256 for revision in current if revision])
+    return revision_of(FRAMES_VERSION, [revision.sha256 for revision in current if revision])
 
 
 def season_frames(

@@ -18,9 +18,16 @@ from fotmate_assets.core.ledger import Job, Ledger
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.core.sync import SyncReport
-from fotmate_assets.football.load import LoadedMatch, load_match, open_partition, outranked, stored_revisions
+from fotmate_assets.football.load import (
+    LoadedMatch,
+    load_match,
+    open_partition,
+    outranked,
+    register_matches,
+    stored_revisions,
+)
 from fotmate_assets.football.model import MatchAggregate
-from fotmate_assets.football.sources.provider import PlannedMatch, Provider, ProviderSeason
+from fotmate_assets.football.sources.provider import PlannedMatch, Provider, ProviderSeason, UnknownMatchError
 
 MATCHES_JOB = "football/matches"
 
@@ -63,16 +70,20 @@ def fetch_season(
 ) -> SyncReport:
     """Bring the raw documents of a season, or of one match of it, up to date.
 
-    A document that something is owed on is fetched again even if its source calls it unchanged.
+    A document that something is owed on is fetched again even if its source calls it unchanged. Raises
+    UnknownMatchError, of which nothing is owed, for a match that the season does not list.
     """
     job = Job(provider.name, raw_job(provider.name), season_key, run_id)
     manifest = zone.manifest(provider.name, season_key)
     manifest.distrust(ledger.owed(provider.name, season_key))
     with ledger.attempt(job) as attempt:
+        unknown: UnknownMatchError | None = None
         try:
             report = provider.sync(ids, zone, manifest, match_id)
         except SourceError as error:
             report = SyncReport(failures=[error])
+        except UnknownMatchError as error:
+            report, unknown = SyncReport(), error
         attempt.rows = len(report.changed)
         _close(attempt, report.failures, f"{len(report.changed)} documents changed, {len(report.unchanged)} did not")
     _record(job, report.failures, zone, ledger)
@@ -80,6 +91,8 @@ def fetch_season(
     if match_id is None and not report.failures:
         done |= ledger.owed(provider.name, season_key)  # what the season does not list any more is not owed either
     ledger.settle(job, done - {failure.document for failure in report.failures})
+    if unknown is not None:
+        raise unknown
     return report
 
 
@@ -130,6 +143,7 @@ def load_season(
     outcome = SeasonLoad()
     with ledger.attempt(job) as attempt, ThreadPoolExecutor(1) as thread:
         plan = provider.plan(season_key, ids, zone, zone.manifest(provider.name, season_key))
+        register_matches(engine, plan.fixtures, raw_job(provider.name))
         stored = stored_revisions(engine, season_key, provider.name)
         outcome.waiting = plan.waiting
         outcome.failures += plan.failures

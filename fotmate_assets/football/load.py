@@ -7,7 +7,7 @@ COPY. Never an upsert by event id: StatsBomb re-collects matches under new event
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from fotmate_assets.core.postgres import copy_rows, in_transaction, lock_for_transaction
-from fotmate_assets.football.model import Event, MatchAggregate, Season
+from fotmate_assets.football.model import Event, Match, MatchAggregate, Season
 from fotmate_assets.football.registry import Origin, allocate_match_id, player_ids, team_ids
 from fotmate_assets.football.tables import (
     competitions,
@@ -104,6 +104,32 @@ def open_partition(engine: Engine, season_key: str) -> None:
     Raises IntegrityError for a season that the catalogue does not know.
     """
     in_transaction(engine, lambda connection: connection.execute(select(func.ensure_season_partition(season_key))))
+
+
+def register_matches(engine: Engine, fixtures: Sequence[Match], document: str) -> None:
+    """Give every listed match its id, in the order given, before any of them is loaded.
+
+    So a match's id does not depend on which documents came first. `document` is the provenance.
+    """
+
+    def work(connection: Connection) -> None:
+        provider, season_key = fixtures[0].provider, fixtures[0].season_key
+        query = select(id_mappings.c.provider_id).where(
+            id_mappings.c.entity_type == "match",
+            id_mappings.c.provider == provider,
+            id_mappings.c.provider_id == func.any([match.provider_match_id for match in fixtures]),
+        )
+        known = set(connection.scalars(query))
+        new = [match for match in fixtures if match.provider_match_id not in known]
+        if new:
+            lock_for_transaction(connection, f"season {season_key}")
+        for match in new:
+            teams = team_ids(connection, Origin(provider, season_key, document), (match.home, match.away))
+            home, away = teams[match.home.provider_id], teams[match.away.provider_id]
+            allocate_match_id(connection, match, home, away, document)
+
+    if fixtures:
+        in_transaction(engine, work)
 
 
 def stored_revisions(engine: Engine, season_key: str, provider: str) -> dict[str, str]:

@@ -50,11 +50,6 @@ class Coordinates(NamedTuple):
         side = 1.0 if attacks_right else -1.0
         return cls(side * (x - 0.5) * PITCH_LENGTH_M, side * (0.5 - y) * PITCH_WIDTH_M)
 
-    @property
-    def in_bounds(self) -> bool:
-        """On the pitch or on its lines (within half a metre, a provider's rounding)."""
-        return abs(self.x_m) <= PITCH_LENGTH_M / 2 + 0.5 and abs(self.y_m) <= PITCH_WIDTH_M / 2 + 0.5
-
 
 class Event(NamedTuple):
     """One on-ball or referee event. A tuple, because millions of them go straight into COPY.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Integer, exists, func, select, true
+from sqlalchemy import ColumnElement, Connection, Integer, exists, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from fotmate_assets.core.postgres import lock_for_transaction
@@ -105,19 +105,18 @@ def player_ids(
 
 
 def allocate_match_id(connection: Connection, match: Match, home: str, away: str, document: str) -> str:
-    """The internal id of a match: the one it has, that of the same fixture from another provider, or the next.
+    """The internal id of a match: that of its row, that of the same fixture from another provider, or the next.
 
     The caller holds the season's lock. The same fixture means the same sides in the same season and,
     where both providers give a date, the same day or the next: cups repeat pairings.
     """
-    known = connection.scalar(
-        select(id_mappings.c.internal_id).where(
-            id_mappings.c.entity_type == "match",
-            id_mappings.c.provider == match.provider,
-            id_mappings.c.provider_id == match.provider_match_id,
-        )
+    mapping = (
+        id_mappings.c.entity_type == "match",
+        id_mappings.c.provider == match.provider,
+        id_mappings.c.provider_id == match.provider_match_id,
     )
-    if known is not None:
+    known = connection.scalar(select(id_mappings.c.internal_id).where(*mapping))
+    if known is not None and connection.scalar(select(exists().where(matches.c.match_id == known))):
         return str(known)
     same_day: ColumnElement[bool] = true()
     if match.match_date is not None:
@@ -135,6 +134,10 @@ def allocate_match_id(connection: Connection, match: Match, home: str, away: str
         .order_by(matches.c.match_id)
         .limit(1)
     )
+    if known is not None:
+        if twin:  # another provider's row came in before this match could be loaded
+            connection.execute(update(id_mappings).where(*mapping).values(internal_id=twin, method="fixture"))
+        return str(twin or known)
     internal = twin or _next_match_id(connection, match)
     connection.execute(
         insert(id_mappings).values(

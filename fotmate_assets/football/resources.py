@@ -10,7 +10,6 @@ from dagster import ConfigurableResource, InitResourceContext
 
 from fotmate_assets.core.documents import DocumentSource, FolderSource, HttpSource
 from fotmate_assets.core.http import HttpClient
-from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.football.sources.fbref.provider import FBref
 from fotmate_assets.football.sources.metrica.provider import Metrica
 from fotmate_assets.football.sources.openfootball.provider import Openfootball
@@ -73,7 +72,4 @@ class FootballProviders(ConfigurableResource["FootballProviders"]):
     def _documents(self, name: str, source: str) -> DocumentSource:
         if urlsplit(source).scheme in ("http", "https"):
             return HttpSource(name, source, self._client(name))
-        root = Path(source).expanduser().resolve()
-        if not root.is_dir():
-            raise SourceError(Verdict.TRANSPORT, name, str(root), f"FOTMATE_{name.upper()}_SOURCE is no folder")
-        return FolderSource(name, root)
+        return FolderSource(name, Path(source).expanduser().resolve())

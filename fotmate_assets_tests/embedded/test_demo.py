@@ -79,7 +79,7 @@ def _locations(ui: str) -> str:
         f"{ui}/graphql", json.dumps({"query": query}).encode(), {"content-type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=60) as response:
-        return response.read().decode()
+        return str(response.read(), "utf-8")
 
 
 def test_it_prints_a_line_per_asset_and_partition_with_rows_and_checks(served: Demo) -> None:

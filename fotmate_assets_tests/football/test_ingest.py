@@ -18,6 +18,7 @@ from fotmate_assets.embedded.upstream import Fault as HttpFault
 from fotmate_assets.embedded.upstream import Upstream
 from fotmate_assets.football.ingest import fetch_catalogue, fetch_season
 from fotmate_assets.football.sources.fbref.provider import FBref
+from fotmate_assets.football.sources.provider import UnknownMatchError
 from fotmate_assets.football.sources.statsbomb.documents import Statsbombpy
 from fotmate_assets.football.sources.statsbomb.provider import StatsBomb
 from fotmate_assets_tests.football.league import KEY, MATCHES, League, partial_matches, row_versions
@@ -339,11 +340,25 @@ def test_a_single_match_is_fetched_and_loaded_alone(league: League) -> None:
 
 def test_a_single_match_that_the_season_does_not_list_is_told(league: League) -> None:
     league.refresh()
-    (error,) = league.fetch("123").failures
-    assert str(error) == f"statsbomb {MATCHES} field match_id: match 123 is not listed [malformed]"
-    assert len(owed(league)) == 1
-    league.fetch()
-    assert owed(league) == []
+    with pytest.raises(UnknownMatchError, match=f"lists no match 123 in {MATCHES}"):
+        league.fetch("123")
+    assert owed(league) == [], "the caller's mistake is nobody's debt"
+
+
+def test_match_ids_do_not_depend_on_which_documents_came_first(league: League) -> None:
+    whole = (league.folder / "events/9001001.json").read_bytes()
+    (league.folder / "events/9001001.json").unlink()
+    (league.folder / EVENTS).write_bytes(b"[]")
+    league.refresh()
+    (league.folder / "events/9001001.json").write_bytes(whole)
+    league.refresh()
+    ids = dict(league.database.execute("select provider_id, internal_id from id_mappings where entity_type = 'match'"))
+    assert ids == {
+        "9001001": "2025-2026_1_001",
+        "9001002": "2025-2026_1_002",
+        "9001003": "2025-2026_2_001",
+        "9001004": "2025-2026_2_002",
+    }
 
 
 def test_a_good_season_leaves_one_attempt_of_each_job_and_owes_nothing(league: League) -> None:

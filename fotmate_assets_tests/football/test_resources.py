@@ -6,7 +6,6 @@ import pytest
 from dagster import build_resources
 
 from fotmate_assets.core.documents import HttpSource
-from fotmate_assets.core.model import SourceError
 from fotmate_assets.football.resources import PROVIDERS, FootballProviders
 from fotmate_assets.football.sources.openfootball.provider import Openfootball
 
@@ -29,13 +28,6 @@ def test_a_provider_without_a_source_is_off(tmp_path: Path) -> None:
     providers = FootballProviders(statsbomb_source=str(tmp_path))
     assert [provider.name for provider in providers.enabled()] == ["statsbomb"]
     assert [providers.provider(name) is None for name in PROVIDERS] == [False, True, True, True]
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_a_folder_that_is_none_is_refused_by_the_name_of_its_variable(tmp_path: Path, name: str) -> None:
-    sources = {"statsbomb_source": str(tmp_path), f"{name}_source": str(tmp_path / "nowhere")}
-    with pytest.raises(SourceError, match=f"nowhere.*FOTMATE_{name.upper()}_SOURCE is no folder"):
-        FootballProviders(**sources).provider(name)
 
 
 def test_an_unknown_provider_is_a_mistake() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.raw_zone import Manifest, RawZone
 from fotmate_assets.core.sync import SyncReport
-from fotmate_assets.football.model import MatchAggregate, Season
+from fotmate_assets.football.model import Match, MatchAggregate, Season
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,16 @@ class PlannedMatch:
     """Read and parse the documents. Raises SourceError."""
 
 
+class UnknownMatchError(LookupError):
+    """The one match that was asked for is not one of the season: the caller's mistake, not the source's."""
+
+
 @dataclass
 class SeasonPlan:
     """The matches of a season as the raw zone knows them."""
 
+    fixtures: list[Match] = field(default_factory=list)
+    """Every match that the season lists, in order of play, whether its documents are there or not."""
     matches: list[PlannedMatch] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     """Labels of listed matches whose documents were never fetched; the raw asset's ledger rows say why."""
@@ -57,7 +63,10 @@ class Provider(Protocol):
         """Every season on offer. Fetches the provider's list of seasons into the raw zone."""
 
     def sync(self, ids: dict[str, Any], zone: RawZone, manifest: Manifest, match_id: str | None = None) -> SyncReport:
-        """Bring the raw documents of a season (or of one match of it) up to date. `ids` are those of the catalogue."""
+        """Bring the raw documents of a season (or of one match of it) up to date. `ids` are those of the catalogue.
+
+        Raises UnknownMatchError for a match that the season does not list.
+        """
 
     def plan(self, season_key: str, ids: dict[str, Any], zone: RawZone, manifest: Manifest) -> SeasonPlan:
         """The season's matches from the raw zone alone, without asking the provider."""

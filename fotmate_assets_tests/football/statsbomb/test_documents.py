@@ -79,8 +79,9 @@ def test_a_folder_is_read_without_statsbombpy(sample: Path, client: HttpClient) 
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path, client: HttpClient) -> None:
+    documents = statsbomb_documents(str(tmp_path / "nowhere"), client)
     with pytest.raises(SourceError, match="FOTMATE_STATSBOMB_SOURCE") as caught:
-        statsbomb_documents(str(tmp_path / "nowhere"), client)
+        documents.fetch("competitions.json")
     assert str(tmp_path / "nowhere") in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from fotmate_assets.core.raw_zone import Manifest, RawZone
 from fotmate_assets.core.sync import SyncReport
 from fotmate_assets.embedded.sample.statsbomb import competition_row, sample_team, simulate_match, write_season
 from fotmate_assets.embedded.upstream import Fault, Upstream
-from fotmate_assets.football.sources.provider import PlannedMatch, SeasonPlan
+from fotmate_assets.football.sources.provider import PlannedMatch, SeasonPlan, UnknownMatchError
 from fotmate_assets.football.sources.statsbomb import provider as provider_module
 from fotmate_assets.football.sources.statsbomb.documents import statsbomb_documents
 from fotmate_assets.football.sources.statsbomb.provider import StatsBomb
@@ -192,12 +192,19 @@ def test_one_match_can_be_synced_alone(season: Season) -> None:
     assert sorted(season.sync(str(FIRST)).changed) == ["events/1.json", "lineups/1.json", LIST]
 
 
-def test_a_match_that_its_season_does_not_list_is_reported_by_id(season: Season) -> None:
-    report = season.sync("4711")
-    (error,) = report.failures
-    assert (error.verdict, error.document, error.field) == (Verdict.MALFORMED, LIST, "match_id")
-    assert "4711" in error.reason
-    assert report.changed == [LIST]
+def test_a_match_that_its_season_does_not_list_is_the_callers_mistake(season: Season) -> None:
+    with pytest.raises(UnknownMatchError, match=f"lists no match 4711 in {LIST}"):
+        season.sync("4711")
+
+
+def test_every_listed_match_is_a_fixture_in_order_of_play_also_without_its_documents(
+    season: Season, folder: Path
+) -> None:
+    season.sync()
+    listed = [match.provider_match_id for match in season.plan().fixtures]
+    assert listed == [planned.provider_match_id for planned in season.plan().matches]
+    next(folder.glob("events/*.json")).unlink()
+    assert [match.provider_match_id for match in season.plan().fixtures] == listed
 
 
 def test_a_list_of_matches_that_is_not_there_is_owed(season: Season, folder: Path) -> None:

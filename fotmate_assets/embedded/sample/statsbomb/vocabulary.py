@@ -58,12 +58,7 @@ OPEN_PLAY, FREE_KICK_SHOT, PENALTY = Term(87, "Open Play"), Term(62, "Free Kick"
 
 COMPLETE_DRIBBLE, INCOMPLETE_DRIBBLE = Term(8, "Complete"), Term(9, "Incomplete")
 AERIAL_LOST, TACKLE = Term(10, "Aerial Lost"), Term(11, "Tackle")
-WON, LOST_IN_PLAY, LOST_OUT, SUCCESS_IN_PLAY = (
-    Term(4, "Won"),
-    Term(13, "Lost In Play"),
-    Term(14, "Lost Out"),
-    Term(16, "Success In Play"),
-)
+WON, LOST_OUT, SUCCESS_IN_PLAY = Term(4, "Won"), Term(14, "Lost Out"), Term(16, "Success In Play")
 YELLOW, SECOND_YELLOW, RED = Term(7, "Yellow Card"), Term(6, "Second Yellow"), Term(5, "Red Card")
 INJURY, TACTICAL = Term(102, "Injury"), Term(103, "Tactical")
 

@@ -7,6 +7,7 @@ schedules.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from fotmate_assets.core.documents import DocumentSource, FolderSource
@@ -66,11 +67,14 @@ class FBref:
                 continue
             for aggregate in found:
                 match = aggregate.match
-                if not is_report and match.provider_match_id in planned:
-                    continue
+                if not is_report and (match.provider_match_id in planned or match.status == "scheduled"):
+                    continue  # FBref gives a match its id when it is played
                 revision = revision_of(PARSER_VERSION, [document.sha256 if is_report else repr(match)])
+                if match.provider_match_id not in planned:
+                    plan.fixtures.append(match)
                 planned[match.provider_match_id] = planned_from(aggregate, name, revision)
         plan.matches = list(planned.values())
+        plan.fixtures.sort(key=lambda match: (match.match_date or date.max, match.provider_match_id))
         return plan
 
 

@@ -7,12 +7,18 @@ from functools import partial
 from typing import Any
 
 from fotmate_assets.core.documents import DocumentSource
-from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.raw_zone import Manifest, RawZone
 from fotmate_assets.core.sync import SyncReport, Wanted, sync
 from fotmate_assets.football.model import MatchAggregate
 from fotmate_assets.football.sources.metrica import PROVIDER, SEASON, games, parse_match
-from fotmate_assets.football.sources.provider import PlannedMatch, ProviderSeason, SeasonPlan, revision_of
+from fotmate_assets.football.sources.provider import (
+    PlannedMatch,
+    ProviderSeason,
+    SeasonPlan,
+    UnknownMatchError,
+    revision_of,
+)
 from fotmate_assets.football.stats import player_match_stats
 
 PARSER_VERSION = "1"
@@ -41,9 +47,7 @@ class Metrica:
         """See Provider."""
         chosen = [name for name in DOCUMENTS if match_id is None or name.startswith(f"{match_id}/")]
         if not chosen:
-            reason = f"no game {match_id}; there are {', '.join(games(DOCUMENTS))}"
-            error = SourceError(Verdict.MALFORMED, PROVIDER, f"match {match_id}", reason)
-            return SyncReport(failures=[error])
+            raise UnknownMatchError(f"{PROVIDER} has no game {match_id}; there are {', '.join(games(DOCUMENTS))}")
         wanted = [Wanted(name, absence=Verdict.EMPTY_EXPECTED) for name in chosen]
         return sync(self.documents, wanted, zone, manifest)
 

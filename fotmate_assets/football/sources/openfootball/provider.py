@@ -49,6 +49,7 @@ class Openfootball:
             plan.failures.append(error)
             return plan
         for aggregate in sorted(fixtures, key=lambda each: (each.match.matchday or 0, str(each.match.kick_off))):
+            plan.fixtures.append(aggregate.match)
             revision = revision_of(PARSER_VERSION, [repr(aggregate.match)])
             plan.matches.append(planned_from(aggregate, document.name, revision))
         return plan

@@ -46,10 +46,7 @@ def statsbomb_documents(
         return Statsbombpy(client, credentials=dict(credentials or {}))
     if urlsplit(source).scheme in ("http", "https"):
         return Statsbombpy(client, source.rstrip("/"))
-    root = Path(source).expanduser().resolve()
-    if not root.is_dir():
-        raise SourceError(Verdict.TRANSPORT, SOURCE, str(root), "FOTMATE_STATSBOMB_SOURCE is no folder")
-    return FolderSource(SOURCE, root)
+    return FolderSource(SOURCE, Path(source).expanduser().resolve())
 
 
 @dataclass

@@ -127,6 +127,15 @@ def parse_match_list(document: RawDocument) -> dict[int, ListedMatch]:
     return listed
 
 
+def fixture(listed: ListedMatch, key: str) -> Match:
+    """The match as its season lists it. Raises SourceError for a field that cannot be used."""
+    try:
+        return _match(listed.entry, key)
+    except SourceError as error:
+        error.content = listed.slice
+        raise
+
+
 def parse_match(
     listed: ListedMatch, key: str, events: RawDocument | None, lineups: RawDocument | None
 ) -> MatchAggregate:
@@ -135,12 +144,7 @@ def parse_match(
     Without `events` the match is a fixture. Without `lineups` (older open data) the squads are those
     that the Starting XI and substitution events name, and the aggregate carries a warning.
     """
-    entry = listed.entry
-    try:
-        match = _match(entry, key)
-    except SourceError as error:
-        error.content = listed.slice
-        raise
+    entry, match = listed.entry, fixture(listed, key)
     if events is None:
         return MatchAggregate(match)
     decoded = schema.EventDocument(events.content, events.name)

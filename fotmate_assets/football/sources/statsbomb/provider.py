@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,10 +12,17 @@ from fotmate_assets.core.model import RawDocument, SourceError, Verdict
 from fotmate_assets.core.raw_zone import Manifest, RawZone
 from fotmate_assets.core.sync import SyncReport, Wanted, sync
 from fotmate_assets.football.model import MatchAggregate
-from fotmate_assets.football.sources.provider import PlannedMatch, ProviderSeason, SeasonPlan, revision_of
+from fotmate_assets.football.sources.provider import (
+    PlannedMatch,
+    ProviderSeason,
+    SeasonPlan,
+    UnknownMatchError,
+    revision_of,
+)
 from fotmate_assets.football.sources.statsbomb.parse import (
     PARSER_VERSION,
     ListedMatch,
+    fixture,
     parse_competitions,
     parse_match,
     parse_match_list,
@@ -79,8 +87,7 @@ class StatsBomb:
             report.failures.append(error)
             return report
         if match_id is not None and match_id not in map(str, listed):
-            reason = f"match {match_id} is not listed"
-            report.failures.append(SourceError(Verdict.MALFORMED, SOURCE, matches, reason, field="match_id"))
+            raise UnknownMatchError(f"{SOURCE} lists no match {match_id} in {matches}")
         chosen = [one.entry for key, one in listed.items() if match_id in (None, str(key))]
         wanted = [want for entry in chosen for want in self._wanted(entry)]
         report.add(sync(self.documents, wanted, zone, manifest))
@@ -116,6 +123,8 @@ class StatsBomb:
             events, lineups = f"events/{match_id}.json", f"lineups/{match_id}.json"
             entry = match.entry
             label = f"{entry.home_team.home_team_name} v {entry.away_team.away_team_name}, {entry.match_date}"
+            with suppress(SourceError):  # raised again, and told, when the match is built
+                plan.fixtures.append(fixture(match, season_key))
             available = entry.match_status == "available"
             if available and manifest.current(events) is None:
                 plan.waiting.append(f"{label} (match {match_id})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from dagster import Definitions, EnvVar, in_process_executor
 
 from fotmate_assets.core.io_managers import ParquetIOManager, PostgresIOManager
@@ -19,7 +20,8 @@ from fotmate_assets.settings import Settings
 def build_defs(**overrides: Any) -> Definitions:
     """A fresh set of definitions; `overrides` replaces resources by name, so that tests swap any of them."""
     settings = Settings()
-    configure_logging(settings.log_level, settings.log_format)
+    if not structlog.is_configured():
+        configure_logging(settings.log_level, settings.log_format)
     postgres = Postgres(
         url=EnvVar("FOTMATE_DATABASE_URL"), pool_size=settings.pool_size, max_attempts=settings.max_attempts
     )

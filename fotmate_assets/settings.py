@@ -27,8 +27,9 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        Path(".fotmate"),
-        description="Folder of the embedded servers' data, logs and ports, and of the Dagster instance of `make demo`.",
+        Path(__file__).parent.parent / ".fotmate",
+        description="Folder of the embedded servers' data, logs and ports, and of the Dagster instance. "
+        "Default: `.fotmate` in the project.",
     )
     database_url: DatabaseUrl | None = Field(
         None,

@@ -134,7 +134,7 @@ def test_a_wrong_argument_is_one_clear_line(shell: Shell, arguments: tuple[str, 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"FOTMATE_DATABASE_URL": "postgresql://a:s3cret@h/d"}, "FOTMATE_DATABASE_URL: Value error, must start with"),
+        ({"FOTMATE_DATABASE_URL": "postgresql://a:s3cret@h/d"}, "FOTMATE_DATABASE_URL: must start with"),
         ({"FOTMATE_DATABASE_URL": AWAY}, "set DAGSTER_HOME too"),
         (
             {"FOTMATE_DATABASE_URL": AWAY, "FOTMATE_DATABASE_OWNER_URL": AWAY, "DAGSTER_HOME": "/tmp"},
@@ -224,10 +224,10 @@ def test_a_broken_document_fails_the_run_is_owed_and_retried_from_the_mended_sou
         ("events/9001002.json", "malformed", "pending")
     ]
     identifier = str(owed[0]["failure_id"])
-    assert shell.run("failures", "retry", identifier).returncode == 1, "the kept bytes are still cut short"
+    assert shell.run("failures", "retry", identifier).returncode == 1, "the document is still cut short"
 
     events.write_bytes(whole)
-    assert shell.run("ingest", "football", "--provider", "statsbomb", "--season", SEASON).returncode == 0
+    assert shell.run("failures", "retry", identifier).returncode == 0
     assert "nothing is owed" in shell.run("failures", "list").stdout
     assert shell.run("failures", "retry", identifier).returncode == 3
     assert shell.run("failures", "retry", "999999").returncode == 2
@@ -255,3 +255,28 @@ def test_doctor_fails_and_says_what_to_do_when_nothing_runs(tmp_path: Path, shel
     assert done.returncode == 1
     assert "fotmate up" in done.stdout
     assert not (tmp_path / "empty" / "postgres").exists(), "doctor starts nothing"
+
+
+def test_a_missing_source_folder_is_named_and_stops_the_run(shell: Shell, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    run = ("ingest", "football", "--provider", "statsbomb", "--season", SEASON)
+    done = shell.run(*run, FOTMATE_STATSBOMB_SOURCE=nowhere)
+    assert done.returncode == 1
+    assert f"{nowhere}: FOTMATE_STATSBOMB_SOURCE is no folder" in done.stderr
+    assert shell.run(*run).returncode == 0, "and nothing of it lasts"
+
+
+def test_another_providers_missing_folder_is_no_hindrance(shell: Shell, tmp_path: Path) -> None:
+    done = shell.run(
+        *("ingest", "football", "--provider", "statsbomb", "--season", SEASON),
+        FOTMATE_METRICA_SOURCE=str(tmp_path / "nowhere"),
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_match_that_the_season_does_not_list_is_the_callers_mistake(shell: Shell) -> None:
+    run = ("ingest", "football", "--provider", "statsbomb", "--season", SEASON)
+    done = shell.run(*run, "--match", "4711")
+    assert done.returncode == 1
+    assert "statsbomb lists no match 4711" in done.stderr
+    assert "nothing is owed" in shell.run("failures", "list").stdout

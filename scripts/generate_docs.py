@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pydantic_core import PydanticUndefined
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
@@ -41,7 +40,7 @@ def configuration() -> str:
     lines = [NOTE, "# Configuration", "", "Everything is set by environment variables; secrets nowhere else.", ""]
     lines += ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, PydanticUndefined) else f"`{field.default}`"
+        default = f"`{field.default}`" if isinstance(field.default, str | int | float) else ""
         lines.append(f"| `FOTMATE_{name.upper()}` | {default} | {field.description} |")
     lines += ["", "Read by others, or outside the settings:", "", "| variable | meaning |", "| --- | --- |"]
     lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -30,8 +31,8 @@ def _connect() -> None:
     from fotmate_assets import runtime
     from fotmate_assets.core.observability import configure_logging
 
+    configure_logging("CRITICAL", "json")  # a command tells its user itself
     connected = runtime.connect()
-    configure_logging(connected.settings.log_level, connected.settings.log_format)
     for notice in connected.notices:
         err.print(notice)
 
@@ -76,38 +77,39 @@ def _print_status() -> None:
     out.print(table)
 
 
+ENVIRONMENT = (
+    *("FOTMATE_HOME", "FOTMATE_DATABASE_URL", "FOTMATE_DATABASE_OWNER_URL", "FOTMATE_DATABASE_READER_URL"),
+    *("FOTMATE_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL"),
+    *("AWS_ENDPOINT_URL_S3", "AWS_ALLOW_HTTP", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"),
+    *("DAGSTER_HOME", "DAGSTER_PG_HOST", "DAGSTER_PG_PORT", "DAGSTER_PG_USERNAME", "DAGSTER_PG_PASSWORD"),
+    "DAGSTER_PG_DB",
+)
+"""What connects other programs to the same servers and the same Dagster instance."""
+
+
 @app.command()
 def env() -> None:
-    """Print the exports that connect psql, boto3 and polars: `eval "$(fotmate env)"`. They hold secrets."""
-    from fotmate_assets.embedded import stack
+    """Print the exports that connect psql, boto3, polars and dagster: `eval "$(fotmate env)"`. They hold secrets."""
     from fotmate_assets.settings import Settings
 
-    for name, value in stack.up(Settings().home).environment().items():
-        print(f"export {name}={shlex.quote(value)}")
+    _connect()
+    os.environ["FOTMATE_HOME"] = str(Settings().home.resolve())
+    for name in ENVIRONMENT:
+        if name in os.environ:
+            print(f"export {name}={shlex.quote(os.environ[name])}")
 
 
 @app.command()
-def sql(statement: Annotated[str, typer.Argument(help="One query.")]) -> None:
-    """Run one query as the read-only role; the result is CSV."""
-    import psycopg
-    from psycopg import sql as composed
-    from sqlalchemy import make_url
-
+def sql(statement: Annotated[str, typer.Argument(help="One statement.")]) -> None:
+    """Run one statement as the read-only role; the result is CSV."""
+    from fotmate_assets.cli.sql import run_statement
     from fotmate_assets.settings import Settings
 
     _connect()
     reader = Settings().database_reader_url
     if reader is None:
         raise CommandError("set FOTMATE_DATABASE_READER_URL")
-    url = make_url(reader.get_secret_value()).set(drivername="postgresql").render_as_string(hide_password=False)
-    query = composed.SQL("COPY ({}) TO STDOUT (FORMAT CSV, HEADER)").format(composed.SQL(statement.strip().rstrip(";")))
-    try:
-        with psycopg.connect(url) as connection, connection.cursor() as cursor, cursor.copy(query) as copy:
-            for chunk in copy:
-                sys.stdout.buffer.write(chunk)
-    except psycopg.Error as error:
-        raise CommandError(error.diag.message_primary or str(error)) from None
-    sys.stdout.flush()
+    run_statement(reader.get_secret_value(), statement)
 
 
 @ingest_app.command("football")
@@ -183,21 +185,32 @@ def doctor() -> None:
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
+SERVERS = ("boto3", "botocore", "dagster", "psycopg", "sqlalchemy")
+"""Libraries whose errors are those of servers and of what the user asked of them; told without a traceback."""
+
+
 def main() -> None:
-    """The entry point: our own errors become one clear line and exit status 1."""
+    """The entry point: a mistake or a server that is away becomes one clear line and exit status 1."""
     from pydantic import ValidationError
 
     from fotmate_assets.core.model import SourceError
     from fotmate_assets.embedded.process import EmbeddedServerError
-    from fotmate_assets.settings import Settings, refusals
 
     try:
         app()
     except ValidationError as error:
-        if error.title != Settings.__name__:
-            raise
-        err.print("\n".join(refusals(error)), style="red")
+        for each in error.errors():
+            variable = "FOTMATE_" + "_".join(str(part) for part in each["loc"]).upper()
+            err.print(f"{variable}: {each['msg'].removeprefix('Value error, ')}", style="red")
         sys.exit(1)
     except (CommandError, EmbeddedServerError, SourceError) as error:
         err.print(str(error), style="red")
+        sys.exit(1)
+    except OSError as error:
+        err.print(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "), style="red")
+        sys.exit(1)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0].partition("_")[0] not in SERVERS:
+            raise
+        err.print(f"{type(error).__name__}: {str(error).strip()}", style="red")
         sys.exit(1)

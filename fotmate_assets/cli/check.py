@@ -41,6 +41,8 @@ def run_checks(select: str | None, partition: str | None, junit: Path | None) ->
     from fotmate_assets import runtime
     from fotmate_assets.definitions import build_defs
 
+    if junit is not None:
+        junit.touch()  # a report that cannot be written is told before the work, not after it
     definitions = build_defs()
     checked, broken = check_all(definitions, runtime.instance(), select, partition)
     table = Table("partition", "asset", "check", "result", "")

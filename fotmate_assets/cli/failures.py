@@ -25,7 +25,10 @@ def _failure(failure_id: int) -> Failure | None:
 
 
 def retry(failure_id: int) -> int:
-    """Run again what the failure stands for: 0 resolved, 1 still owed, 2 unknown, 3 resolved already."""
+    """Run again what the failure stands for: 0 resolved, 1 still owed, 2 unknown, 3 resolved already.
+
+    The whole season of its provider is run, of which only what changed is work.
+    """
     from dagster import AssetKey
 
     from fotmate_assets.cli.ingest import progress
@@ -39,11 +42,10 @@ def retry(failure_id: int) -> int:
     if failure.status == "resolved":
         err.print(f"failure {failure_id} is resolved already")
         return 3
-    # The bytes of a document that was fetched but could not be used are kept: parse them again. Else ask the source.
-    season_tables = [f"football/{name}" for name in SEASON_TABLES]
-    again = [] if failure.job in season_tables else [failure.job]
+    # The source is asked first, since it may have mended its document; the kept bytes are parsed again in any case.
+    again = [failure.job]
     if failure.partition_key:
-        again += [*season_tables, "football/events_lake"]
+        again = [f"football/{name}" for name in (f"{failure.source}_raw", *SEASON_TABLES, "events_lake")]
     with progress(f"{failure.source} {failure.document}") as on_event:
         runtime.execute(
             build_defs(),

@@ -14,10 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fotmate_assets.cli import err, out
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, Definitions, EventLogEntry
+    from dagster import DagsterEvent, DagsterInstance, Definitions, EventLogEntry
 
 STEP_OF = re.compile(r"^\[(\d+)/(\d+)\] (.*)", re.DOTALL)
 """How the assets count their work in log lines: `[3/38] Arsenal v Everton: 3420 events`."""
+NOT_RUN = "Dependencies for step"
+"""How Dagster begins the line of a step that an earlier failure keeps from running."""
+ERROR_CLASS = re.compile(r"^(?:\w+\.)+\w+: ")
+"""The class that Dagster puts in front of an error's message."""
 
 
 def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
@@ -29,6 +33,7 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
     from fotmate_assets.football.assets import SEASON_TABLES
     from fotmate_assets.football.model import validated_season_key
     from fotmate_assets.football.resources import PROVIDERS
+    from fotmate_assets.settings import Settings
 
     if provider not in PROVIDERS:
         raise runtime.CommandError(f"unknown provider {provider!r}; there are {', '.join(PROVIDERS)}")
@@ -37,6 +42,8 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
     except ValueError as error:
         raise runtime.CommandError(str(error)) from None
     definitions, dagster = build_defs(), runtime.instance()
+    if provider != "statsbomb" and getattr(Settings(), f"{provider}_source") is None:
+        raise runtime.CommandError(f"{provider} is off: set FOTMATE_{provider.upper()}_SOURCE")
     if not _offered(dagster, definitions, provider, season_key):
         return 1
     names = [f"{provider}_raw", *SEASON_TABLES, "events_lake", *(["freeze_frames"] if provider == "statsbomb" else [])]
@@ -61,8 +68,20 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
         if rows is not None:
             out.print(f"{event.asset_key.to_user_string() if event.asset_key else ''}: {rows.value} rows")
     errors = [each for each in failed if each.severity.value == "ERROR"]
+    if any(_interrupted(event) for event in result.all_events):
+        err.print("interrupted: every match that was committed stays, and the next run goes on from there")
+        return 130
     out.print("failed" if errors or not result.success else "done")
     return 1 if errors or not result.success else 0
+
+
+def _interrupted(event: DagsterEvent) -> bool:
+    error = event.step_failure_data.error if event.is_step_failure else None
+    while error is not None:
+        if error.cls_name == "DagsterExecutionInterruptedError":
+            return True
+        error = error.cause
+    return False
 
 
 def _offered(dagster: DagsterInstance, definitions: Definitions, provider: str, season_key: str) -> bool:
@@ -110,29 +129,43 @@ def progress(title: str) -> Iterator[Callable[[EventLogEntry], None]]:
         task = bar.add_task(title, total=None, what="")
 
         def show(event: EventLogEntry) -> None:
+            nonlocal task
             counted = STEP_OF.match(event.user_message or "")
-            if event.is_dagster_event:
-                step = event.dagster_event
-                if step is not None and step.is_step_start:
-                    bar.update(task, description=f"{title} {step.step_key}", completed=0, total=None, what="")
+            step = event.dagster_event if event.is_dagster_event else None
+            if step is not None and step.is_step_start:
+                bar.remove_task(task)
+                task = bar.add_task(str(step.step_key).removeprefix("football__"), total=None, what="")
+            elif step is not None and step.is_step_failure:
+                bar.console.print(_failure(step), style="red")
             elif counted:
                 done, total, what = counted.groups()
-                bar.update(task, completed=int(done), total=int(total), what=what[:60])
-            if _severity(event) >= logging.ERROR and event.user_message:
+                bar.update(task, completed=int(done), total=int(total), what=what[:48])
+            if step is None and _severity(event) >= logging.ERROR and not event.user_message.startswith(NOT_RUN):
                 bar.console.print(event.user_message, style="red")
 
         yield show
 
 
 def _plain(event: EventLogEntry) -> None:
-    if event.is_dagster_event:
-        step = event.dagster_event
-        if step is not None and step.is_step_success:
-            err.print(f"{step.step_key}: done")
-        elif step is not None and step.is_step_failure:
-            err.print(f"{step.step_key}: failed: {step.message}")
-    elif _severity(event) >= logging.INFO and event.user_message:
+    step = event.dagster_event if event.is_dagster_event else None
+    if step is None and _severity(event) >= logging.INFO and not event.user_message.startswith(NOT_RUN):
         err.print(event.user_message)
+    elif step is not None and step.is_step_success:
+        err.print(f"{step.step_key}: done")
+    elif step is not None and step.is_step_failure:
+        err.print(_failure(step))
+
+
+def _failure(step: DagsterEvent) -> str:
+    """Why a step failed: what it said itself, or the innermost error."""
+    data = step.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return f"{step.step_key}: {data.user_failure_data.description}"
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    reason = error.message.strip() if error is not None else "failed"
+    return f"{step.step_key}: {ERROR_CLASS.sub('', reason)}"
 
 
 def _severity(event: EventLogEntry) -> int:

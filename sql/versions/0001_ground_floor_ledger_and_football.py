@@ -320,7 +320,10 @@ def upgrade() -> None:
         sa.Column("provider_id", sa.Text(), nullable=False, comment="The provider's id."),
         sa.Column("internal_id", sa.Text(), nullable=False, comment="Ours."),
         sa.Column(
-            "method", sa.Text(), nullable=False, comment="exact_id, register, name_birth_date, name, similar_name, fixture, manual."
+            "method",
+            sa.Text(),
+            nullable=False,
+            comment="exact_id, register, name_birth_date, name, similar_name, fixture, manual.",
         ),
         sa.Column("confidence", sa.REAL(), nullable=False, comment="0 to 1."),
         sa.Column("provenance", sa.Text(), nullable=False, comment="The document that introduced it."),

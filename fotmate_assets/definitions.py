@@ -47,6 +47,7 @@ def build_defs(**overrides: Any) -> Definitions:
         asset_checks=checks.CHECKS,
         jobs=[*automation.JOBS, retention],
         schedules=[*automation.SCHEDULES, retention_daily(settings.event_log_days)],
+        sensors=automation.SENSORS,
         executor=in_process_executor,
         resources=resources | overrides,
     )

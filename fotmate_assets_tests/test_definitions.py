@@ -46,7 +46,10 @@ def test_the_definition_graph_is_the_recorded_one(defs: Definitions, snapshot: S
         for schedule in defs.schedules or []
         if isinstance(schedule, ScheduleDefinition)
     }
-    assert {"assets": assets, "jobs": jobs, "schedules": schedules} == snapshot
+    sensors = {
+        each.name: {"seconds": each.minimum_interval_seconds, "job": each.job_name} for each in defs.sensors or []
+    }
+    assert {"assets": assets, "jobs": jobs, "schedules": schedules, "sensors": sensors} == snapshot
 
 
 def test_every_asset_says_who_owns_it_what_it_is_and_where_it_lies(defs: Definitions) -> None:
@@ -87,5 +90,6 @@ def test_dagster_itself_finds_the_code_location_valid(tmp_path: Path) -> None:
 
 
 def test_what_calls_the_outside_world_waits_to_be_started(defs: Definitions) -> None:
-    running: list[Any] = [s.name for s in defs.schedules or [] if s.default_status.value != "STOPPED"]
+    automations = [*(defs.schedules or []), *(defs.sensors or [])]
+    running: list[Any] = [each.name for each in automations if each.default_status.value != "STOPPED"]
     assert running == ["retention_daily"]

@@ -32,7 +32,7 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
     from fotmate_assets.definitions import build_defs
     from fotmate_assets.football.assets import SEASON_TABLES
     from fotmate_assets.football.model import validated_season_key
-    from fotmate_assets.football.resources import PROVIDERS
+    from fotmate_assets.football.sources.provider import PROVIDERS
     from fotmate_assets.settings import Settings
 
     if provider not in PROVIDERS:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from fotmate_assets.core.model import SourceError, Verdict
@@ -66,6 +66,11 @@ class Failure:
     raw_sha256: str | None
 
 
+UNRESOLVED = text("status <> 'resolved'")
+"""As the unique index says it: with a parameter in its place, Postgres would not find the index once psycopg has
+prepared the statement, on its sixth execution."""
+
+
 def retry_wait(attempts: int) -> timedelta:
     """Wait after that many failed attempts (1 or more): 1, 2, 4, 8, 16 minutes, at most 30."""
     return min(LONGEST_RETRY, FIRST_RETRY * (1 << min(attempts - 1, 5)))
@@ -98,7 +103,6 @@ class Ledger:
                 "source": job.source,
                 "job": job.job,
                 "partition_key": job.partition_key,
-                "document": "",
                 "verdict": attempt.verdict,
                 "rows": attempt.rows,
                 "duration_s": time.monotonic() - started,
@@ -152,7 +156,7 @@ class Ledger:
         connection.execute(
             pg_insert(ingestion_failures)
             .values(**key, **values)
-            .on_conflict_do_update(index_elements=list(key), index_where=table.status != "resolved", set_=values)
+            .on_conflict_do_update(index_elements=list(key), index_where=UNRESOLVED, set_=values)
         )
         if raw_sha256 is not None and error.content is not None:
             connection.execute(
@@ -186,6 +190,11 @@ class Ledger:
         table = ingestion_failures.c
         of_partition = and_(table.source == source, table.partition_key == partition_key, table.status != "resolved")
         return {failure.document for failure in self._failures(of_partition)}
+
+    def due(self) -> list[Failure]:
+        """What is to be tried again by now, oldest first."""
+        table = ingestion_failures.c
+        return self._failures(and_(table.status == "pending", table.next_retry_at <= func.now()))
 
     def failures(self, statuses: Sequence[str] | None = None) -> list[Failure]:
         """What is owed, oldest first; with `statuses`, the rows in one of these instead."""

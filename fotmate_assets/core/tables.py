@@ -51,7 +51,6 @@ ingestion_jobs = Table(
     Column("source", Text, nullable=False, comment="Provider: statsbomb, metrica, openfootball, fbref ..."),
     Column("job", Text, nullable=False, comment="What was attempted: the asset, `football/statsbomb_raw`."),
     Column("partition_key", Text, nullable=False, comment="Partition of the asset; empty where it has none."),
-    Column("document", Text, nullable=False, comment="The one document or match; empty for the partition as a whole."),
     Column("verdict", Text, nullable=False, comment="How it ended; see the verdicts in the architecture page."),
     Column("rows", BigInteger, nullable=False, server_default="0", comment="Rows written (documents for raw assets)."),
     Column("duration_s", Float, nullable=False, comment="Wall-clock seconds."),

@@ -35,7 +35,8 @@ from fotmate_assets.core.tables import metadata as tables
 from fotmate_assets.football import frames, partitions, pictures, queries
 from fotmate_assets.football.ingest import SeasonLoad, fetch_catalogue, fetch_season, load_season
 from fotmate_assets.football.load import put_season
-from fotmate_assets.football.resources import PROVIDERS, FootballProviders
+from fotmate_assets.football.resources import FootballProviders
+from fotmate_assets.football.sources.provider import PROVIDERS
 
 GROUP = "football"
 OWNERS = ["team:football-data"]

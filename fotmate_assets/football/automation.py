@@ -1,4 +1,4 @@
-"""Jobs and schedules of the football wing. What is due is decided in pure functions of rows and a clock."""
+"""Jobs, schedules and the sensor of the football wing. What is due is decided in pure functions of rows and a clock."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,15 @@ from dagster import (
     AssetSelection,
     RunRequest,
     ScheduleEvaluationContext,
+    SensorEvaluationContext,
     SkipReason,
     define_asset_job,
     schedule,
+    sensor,
 )
 from sqlalchemy import select
 
+from fotmate_assets.core.ledger import Failure
 from fotmate_assets.core.resources import Postgres
 from fotmate_assets.football import partitions
 from fotmate_assets.football.assets import CATALOGUE, GROUP
@@ -129,5 +132,39 @@ def football_new_seasons(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(run_key=context.scheduled_execution_time.isoformat())
 
 
+RECOVERY_EVERY_S = 300
+MOST_AT_ONCE = 10
+
+
+def retries_due(due: Iterable[Failure]) -> dict[str, str]:
+    """Seasons to run for what is due, ten at most, each with the key that makes its run one of a kind.
+
+    A season owes several things at once and is run once for all of them; what changed is all that is work.
+    """
+    keys: dict[str, list[str]] = {}
+    for failure in due:
+        if failure.partition_key and failure.job.startswith(f"{GROUP}/"):
+            keys.setdefault(failure.partition_key, []).append(f"{failure.failure_id}.{failure.attempts}")
+    return {season: f"{season} retries {' '.join(owed)}" for season, owed in list(keys.items())[:MOST_AT_ONCE]}
+
+
+@sensor(
+    name="football_recovery",
+    job=football_season,
+    minimum_interval_seconds=RECOVERY_EVERY_S,
+    description="Every 5 minutes: seasons that something is owed on whose next attempt is due.",
+)
+def football_recovery(context: SensorEvaluationContext, postgres: Postgres) -> Iterator[RunRequest | SkipReason]:
+    """Try again what the ledger says is due: after 1, 2, 4, 8 and 16 minutes, until it is exhausted."""
+    seasons = retries_due(postgres.ledger.due())
+    registered = set(context.instance.get_dynamic_partitions(str(partitions.season.name)))
+    if registered.isdisjoint(seasons):
+        yield SkipReason("nothing that is owed is due")
+    for season, run_key in seasons.items():
+        if season in registered:
+            yield RunRequest(run_key=run_key, partition_key=season)
+
+
 JOBS = [football_catalogue, football_season]
+SENSORS = [football_recovery]
 SCHEDULES = [football_daily, football_matchday, football_new_seasons]

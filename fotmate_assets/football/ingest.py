@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError
 
-from fotmate_assets.core.ledger import Job, Ledger
+from fotmate_assets.core.ledger import Attempt, Job, Ledger
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.core.sync import SyncReport
@@ -49,12 +49,13 @@ def fetch_catalogue(
     with ledger.attempt(job) as attempt:
         try:
             seasons, report = provider.catalogue(zone, manifest)
+            settled = ledger.owed(provider.name, "")
         except SourceError as error:
-            seasons, report = [], SyncReport(failures=[error])
+            seasons, report, settled = [], SyncReport(failures=[error]), set()
         attempt.rows = len(seasons)
         _close(attempt, report.failures, f"{len(seasons)} seasons")
     _record(job, report.failures, zone, ledger)
-    ledger.settle(job, {*report.changed, *report.unchanged} - {failure.document for failure in report.failures})
+    ledger.settle(job, settled - {failure.document for failure in report.failures})
     return seasons, report
 
 
@@ -229,7 +230,7 @@ class _Ahead:
             self.parse_next()
 
 
-def _close(attempt: Any, failures: list[SourceError], message: str) -> None:
+def _close(attempt: Attempt, failures: list[SourceError], message: str) -> None:
     attempt.message = message
     if failures:
         attempt.verdict = failures[0].verdict

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from fotmate_assets.core.postgres import copy_rows, in_transaction, lock_for_transaction
 from fotmate_assets.football.model import Event, Match, MatchAggregate, Season
 from fotmate_assets.football.registry import Origin, allocate_match_id, player_ids, team_ids
+from fotmate_assets.football.sources.provider import PROVIDERS
 from fotmate_assets.football.tables import (
     competitions,
     id_mappings,
@@ -28,8 +29,8 @@ from fotmate_assets.football.tables import (
     seasons,
 )
 
-RANK = {"statsbomb": 3, "metrica": 2, "fbref": 1, "openfootball": 0}
-"""Whose account of a match wins when several providers have it: the one that knows more."""
+RANK = {name: -place for place, name in enumerate(PROVIDERS)}
+"""Whose account of a match wins when several providers have it."""
 
 EVENT_COLUMNS = (
     "season_key",

@@ -13,11 +13,9 @@ from fotmate_assets.core.http import HttpClient
 from fotmate_assets.football.sources.fbref.provider import FBref
 from fotmate_assets.football.sources.metrica.provider import Metrica
 from fotmate_assets.football.sources.openfootball.provider import Openfootball
-from fotmate_assets.football.sources.provider import Provider
+from fotmate_assets.football.sources.provider import PROVIDERS, Provider
 from fotmate_assets.football.sources.statsbomb.documents import statsbomb_documents
 from fotmate_assets.football.sources.statsbomb.provider import StatsBomb
-
-PROVIDERS = ("statsbomb", "metrica", "fbref", "openfootball")
 
 
 class FootballProviders(ConfigurableResource["FootballProviders"]):

@@ -12,11 +12,15 @@ from dagster import (
     DagsterInstance,
     RunRequest,
     ScheduleDefinition,
+    SkipReason,
     build_schedule_context,
+    build_sensor_context,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fotmate_assets.core.ledger import Job, Ledger
+from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.resources import Postgres
 from fotmate_assets.definitions import build_defs
 from fotmate_assets.football import automation
@@ -235,3 +239,62 @@ def test_schedules_run_at_the_hours_they_say() -> None:
     }
     assert {schedule.execution_timezone for schedule in automation.SCHEDULES} == {"UTC"}
     assert all(schedule.description for schedule in automation.SCHEDULES)
+
+
+def recovery(instance: DagsterInstance, database: Database) -> list[RunRequest] | str:
+    """What a tick of the recovery sensor asks for, or why it skips."""
+    with build_sensor_context(instance=instance, resources={"postgres": Postgres(url=database.writer_url)}) as context:
+        told = list(automation.football_recovery(context))  # type: ignore[arg-type]
+    (first, *_) = told
+    return str(first.skip_message) if isinstance(first, SkipReason) else told
+
+
+def owe(database: Database, season: str, document: str, verdict: Verdict = Verdict.TRANSPORT) -> None:
+    job = Job("statsbomb", "football/statsbomb_raw", season)
+    Ledger(database.engine).owe(job, SourceError(verdict, "statsbomb", document, "gone"))
+
+
+def pass_minutes(database: Database, minutes: int) -> None:
+    """Let the ledger's retry times come nearer."""
+    database.execute(f"update ingestion_failures set next_retry_at = next_retry_at - interval '{minutes} minutes'")
+
+
+def test_what_is_owed_is_tried_again_when_it_is_due_and_not_before(
+    database: Database, instance: DagsterInstance
+) -> None:
+    assert recovery(instance, database) == "nothing that is owed is due"
+    owe(database, KEY, "events/1.json")
+    owe(database, KEY, "events/2.json")
+    assert recovery(instance, database) == "nothing that is owed is due"
+    pass_minutes(database, 2)
+    found = recovery(instance, database)
+    assert isinstance(found, list)
+    (request,) = found
+    assert request.partition_key == KEY
+    once_more = recovery(instance, database)
+    assert isinstance(once_more, list)
+    assert [each.run_key for each in once_more] == [request.run_key], "the same attempt, the same key"
+
+    owe(database, KEY, "events/1.json")
+    pass_minutes(database, 3)
+    again = recovery(instance, database)
+    assert isinstance(again, list)
+    (second,) = again
+    assert second.run_key != request.run_key
+
+
+def test_what_asking_again_cannot_mend_is_not_tried_by_itself(database: Database, instance: DagsterInstance) -> None:
+    for verdict in (Verdict.MALFORMED, Verdict.AUTH, Verdict.BLOCKED):
+        owe(database, KEY, str(verdict), verdict)
+    pass_minutes(database, 100)
+    assert recovery(instance, database) == "nothing that is owed is due"
+
+
+def test_ten_seasons_at_most_are_tried_at_once(database: Database, instance: DagsterInstance) -> None:
+    seasons = [f"league-{number}_2025" for number in range(12)]
+    instance.add_dynamic_partitions("season", seasons)
+    for season in seasons:
+        owe(database, season, "events/1.json")
+    pass_minutes(database, 2)
+    found = recovery(instance, database)
+    assert [request.partition_key for request in found if isinstance(request, RunRequest)] == seasons[:10]

@@ -6,8 +6,9 @@ import pytest
 from dagster import build_resources
 
 from fotmate_assets.core.documents import HttpSource
-from fotmate_assets.football.resources import PROVIDERS, FootballProviders
+from fotmate_assets.football.resources import FootballProviders
 from fotmate_assets.football.sources.openfootball.provider import Openfootball
+from fotmate_assets.football.sources.provider import PROVIDERS
 
 
 def test_all_of_a_run_shares_one_client_per_provider_and_its_end_closes_it() -> None:

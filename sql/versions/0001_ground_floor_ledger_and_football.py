@@ -152,12 +152,6 @@ def upgrade() -> None:
             "partition_key", sa.Text(), nullable=False, comment="Partition of the asset; empty where it has none."
         ),
         sa.Column(
-            "document",
-            sa.Text(),
-            nullable=False,
-            comment="The one document or match; empty for the partition as a whole.",
-        ),
-        sa.Column(
             "verdict", sa.Text(), nullable=False, comment="How it ended; see the verdicts in the architecture page."
         ),
         sa.Column(

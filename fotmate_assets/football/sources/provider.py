@@ -12,6 +12,9 @@ from fotmate_assets.core.raw_zone import Manifest, RawZone
 from fotmate_assets.core.sync import SyncReport
 from fotmate_assets.football.model import Match, MatchAggregate, Season
 
+PROVIDERS = ("statsbomb", "metrica", "fbref", "openfootball")
+"""Every provider, the one that knows most of a match first: its account wins."""
+
 
 @dataclass(frozen=True)
 class ProviderSeason:

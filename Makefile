@@ -20,7 +20,7 @@ demo: setup ## real servers, a simulated season through every asset, the Dagster
 
 test: setup ## the whole test suite, the benchmarks' smoke tests among it
 	$(UV) sync --locked --quiet --compile-bytecode --group bench
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter, the lock file
 	$(UV) lock --check --quiet

@@ -179,8 +179,7 @@ def main() -> None:
         "unchanged_vs_copy": took["copy"] / took["unchanged"],
         "unchanged_load_only_vs_copy": took["copy"] / took["unchanged_load"],
         "orm_vs_copy": peers["orm"] / peers["copy"],
-        "dlt_vs_copy": max(peers["dlt_dicts"], peers["dlt_arrow"]) / peers["copy"],
-        "dlt_dicts_vs_copy": peers["dlt_dicts"] / peers["copy"],
+        "dlt_vs_copy": peers["dlt_dicts"] / peers["copy"],
         "dlt_arrow_vs_copy": peers["dlt_arrow"] / peers["copy"],
         "to_sql_vs_copy": peers["to_sql"] / peers["copy"],
     }

@@ -49,7 +49,7 @@ def test_load_events_prints_a_table_and_its_ratios_as_json(stack: Stack, tiny_se
     assert (values["matches"], values["events"]) == (MATCHES, expected)
     ratios = {
         *("first_vs_copy", "first_with_fetch_vs_copy", "unchanged_vs_copy", "unchanged_load_only_vs_copy"),
-        *("orm_vs_copy", "dlt_vs_copy", "dlt_dicts_vs_copy", "dlt_arrow_vs_copy", "to_sql_vs_copy"),
+        *("orm_vs_copy", "dlt_vs_copy", "dlt_arrow_vs_copy", "to_sql_vs_copy"),
         *("first_vs_orm", "first_vs_dlt", "copy_rows_per_s", "first_rows_per_s", "unchanged_rows_per_s"),
         *("decode_events_per_s", "decode_whole_match_events_per_s"),
         *("decode_vs_orjson", "decode_vs_statsbombpy", "decode_vs_kloppy", "peak_rss_mb", "peak_rss_growth"),

@@ -32,13 +32,8 @@ MEMORY_GROWTH = 4
 
 
 def simulate(folder: Path) -> None:
-    """Write the simulated season, whole coordinates as 40.0: before Python 3.12, kloppy cannot read 40."""
-    matches = list(league_matches())
-    for match in matches:
-        for event in match.events:
-            if "location" in event:
-                event["location"] = [float(value) for value in event["location"]]
-    write_season(folder, LEAGUE, matches)
+    """Write the simulated season."""
+    write_season(folder, LEAGUE, list(league_matches()))
 
 
 def measure_load(

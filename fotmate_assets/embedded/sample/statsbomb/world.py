@@ -30,7 +30,7 @@ class Point(NamedTuple):
 
 def cell(x: float, y: float) -> Point:
     """The grid cell nearest to a point, inside the pitch."""
-    return Point(round(min(LENGTH, max(CELL, x)), 1), round(min(WIDTH, max(CELL, y)), 1))
+    return Point(round(float(min(LENGTH, max(CELL, x))), 1), round(float(min(WIDTH, max(CELL, y))), 1))
 
 
 def link(*events: Json) -> None:

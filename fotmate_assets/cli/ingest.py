@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fotmate_assets.cli import err, out
@@ -114,46 +117,56 @@ def _offered(dagster: DagsterInstance, definitions: Definitions, provider: str, 
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[EventLogEntry], None]]:
-    """A listener for a run's events: a bar on a terminal, plain lines otherwise."""
-    if not err.is_terminal:
-        yield _plain
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}", markup=False),
-    )
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(title, total=None, what="")
+    """A listener for a run's events: a bar on a terminal, plain lines otherwise.
 
-        def show(event: EventLogEntry) -> None:
-            nonlocal task
-            counted = STEP_OF.match(event.user_message or "")
-            step = event.dagster_event if event.is_dagster_event else None
-            if step is not None and step.is_step_start:
-                bar.remove_task(task)
-                task = bar.add_task(str(step.step_key).removeprefix("football__"), total=None, what="")
-            elif step is not None and step.is_step_failure:
-                bar.console.print(_failure(step), style="red")
-            elif counted:
-                done, total, what = counted.groups()
-                bar.update(task, completed=int(done), total=int(total), what=what[:48])
-            if step is None and _severity(event) >= logging.ERROR and not event.user_message.startswith(NOT_RUN):
-                bar.console.print(event.user_message, style="red")
-
-        yield show
+    It writes to a copy of stderr: while a step runs, Dagster sends the process's own into its compute log.
+    """
+    with os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace") as stderr:
+        console = Console(file=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        if not console.is_terminal:
+            yield partial(_plain, console)
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[what]}", markup=False),
+        )
+        with Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+            yield _Bar(bar, title)
 
 
-def _plain(event: EventLogEntry) -> None:
+class _Bar:
+    """Shows a run's events as a bar: one task per step."""
+
+    def __init__(self, bar: Progress, title: str) -> None:
+        self._bar = bar
+        self._task = bar.add_task(title, total=None, what="")
+
+    def __call__(self, event: EventLogEntry) -> None:
+        step = event.dagster_event if event.is_dagster_event else None
+        if step is not None and step.is_step_start:
+            self._bar.remove_task(self._task)
+            name = str(step.step_key).removeprefix("football__")
+            self._task = self._bar.add_task(name, total=None, what="")
+        elif step is not None and step.is_step_failure:
+            self._bar.console.print(_failure(step), style="red")
+        elif step is None and (counted := STEP_OF.match(event.user_message)):
+            done, total, what = counted.groups()
+            self._bar.update(self._task, completed=int(done), total=int(total), what=what[:48])
+        if step is None and _severity(event) >= logging.ERROR and not event.user_message.startswith(NOT_RUN):
+            self._bar.console.print(event.user_message, style="red")
+
+
+def _plain(console: Console, event: EventLogEntry) -> None:
     step = event.dagster_event if event.is_dagster_event else None
     if step is None and _severity(event) >= logging.INFO and not event.user_message.startswith(NOT_RUN):
-        err.print(event.user_message)
+        console.print(event.user_message)
     elif step is not None and step.is_step_success:
-        err.print(f"{step.step_key}: done")
+        console.print(f"{step.step_key}: done")
     elif step is not None and step.is_step_failure:
-        err.print(_failure(step))
+        console.print(_failure(step))
 
 
 def _failure(step: DagsterEvent) -> str:

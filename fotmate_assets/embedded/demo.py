@@ -201,13 +201,14 @@ def main() -> int:
         os.environ["FOTMATE_CODE_SERVER_PORT"] = str(code_port)
         for notice in runtime.connect().notices:
             out.print(notice)
+        dagster = runtime.instance()  # makes Dagster's tables, which the servers would race for
         ui = f"http://{LOOPBACK}:{free_ui_port()}"
         if serve:
             processes = _serve(cleanup, logs, code_port, ui)
 
         from fotmate_assets.definitions import build_defs
 
-        rows, fine = materialize(build_defs(), runtime.instance())
+        rows, fine = materialize(build_defs(), dagster)
         out.print(summary(rows))
         if fine:
             out.print("All of it is simulated: no row describes a real match.")

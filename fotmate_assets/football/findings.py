@@ -22,7 +22,7 @@ def _rows(connection: Connection, key: str, sql: str) -> list[Finding]:
 
 
 def nothing_owed(connection: Connection, key: str) -> list[Finding]:
-    """A season without a match, and everything the ledger still owes it."""
+    """The season has matches, and nothing of it is owed: every listed match and document is in."""
     return _rows(
         connection,
         key,
@@ -95,7 +95,7 @@ def event_index_gapless(connection: Connection, key: str) -> list[Finding]:
 
 
 def coordinates_in_bounds(connection: Connection, key: str) -> list[Finding]:
-    """Events whose provider coordinates exceed the provider's own pitch: kept, flagged and counted here."""
+    """Coordinates lie on the provider's own pitch; events beyond it are kept, flagged and counted here."""
     return _rows(
         connection,
         key,
@@ -255,7 +255,7 @@ def results_are_in(connection: Connection, key: str) -> list[Finding]:
 
 
 def no_open_review(connection: Connection, key: str) -> list[Finding]:
-    """Teams and players of the season that may be the same as others, waiting for somebody to decide."""
+    """No team or player of the season waits for somebody to decide whether it is the same as another."""
     return _rows(
         connection,
         key,
@@ -270,7 +270,7 @@ def no_open_review(connection: Connection, key: str) -> list[Finding]:
 
 
 def catalogue_is_whole(connection: Connection, _key: str) -> list[Finding]:
-    """Documents that no season lists, and providers whose list of seasons cannot be read."""
+    """Every provider's list of seasons can be read, and every document is listed by a season."""
     return _rows(
         connection,
         "",

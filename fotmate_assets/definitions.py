@@ -9,12 +9,30 @@ from dagster import Definitions, EnvVar, in_process_executor
 
 from fotmate_assets.core.io_managers import ParquetIOManager, PostgresIOManager
 from fotmate_assets.core.observability import configure_logging
+from fotmate_assets.core.operations import (
+    Alerts,
+    daily_summary,
+    failure_alerts,
+    ingestion_status_asset,
+    operations_summary,
+)
+from fotmate_assets.core.recovery import failure_recovery
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.retention import retention, retention_daily
-from fotmate_assets.football import assets as football
-from fotmate_assets.football import automation, checks
+from fotmate_assets.football import assets as football_assets
+from fotmate_assets.football import automation as football
+from fotmate_assets.football import checks as football_checks
 from fotmate_assets.football.resources import FootballProviders
+from fotmate_assets.freshness import FRESHNESS
+from fotmate_assets.racing import assets as racing_assets
+from fotmate_assets.racing import automation as racing
+from fotmate_assets.racing import checks as racing_checks
+from fotmate_assets.racing.resources import RacePortals
 from fotmate_assets.settings import Settings
+
+def _secret(variable: str, is_set: object) -> EnvVar | None:
+    """A secret by its variable, which is all that Dagster's pages show; None where it is not set."""
+    return EnvVar(variable) if is_set else None
 
 
 def build_defs(**overrides: Any) -> Definitions:
@@ -41,13 +59,29 @@ def build_defs(**overrides: Any) -> Definitions:
             requests_per_s=settings.http_requests_per_s,
             attempts=settings.max_attempts,
         ),
+        "portals": RacePortals(
+            kra_url=settings.kra_url,
+            kspo_url=settings.kspo_url,
+            service_key=_secret("FOTMATE_PORTAL_SERVICE_KEY", settings.portal_service_key),
+            daily_quota=settings.portal_daily_quota,
+            timeout_s=settings.http_timeout_s,
+            requests_per_s=settings.http_requests_per_s,
+            attempts=settings.max_attempts,
+            in_flight=settings.requests_in_flight,
+        ),
+        "alerts": Alerts(webhook_url=_secret("FOTMATE_SLACK_WEBHOOK_URL", settings.slack_webhook_url)),
     }
     return Definitions(
-        assets=football.ASSETS,
-        asset_checks=checks.CHECKS,
-        jobs=[*automation.JOBS, retention],
-        schedules=[*automation.SCHEDULES, retention_daily(settings.event_log_days)],
-        sensors=automation.SENSORS,
+        assets=[*football_assets.ASSETS, *racing_assets.ASSETS, ingestion_status_asset(FRESHNESS)],
+        asset_checks=[*football_checks.CHECKS, *racing_checks.CHECKS],
+        jobs=[*football.JOBS, *racing.JOBS, retention, daily_summary],
+        schedules=[
+            *football.SCHEDULES,
+            *racing.SCHEDULES,
+            retention_daily(settings.event_log_days),
+            operations_summary,
+        ],
+        sensors=[failure_recovery([*football.REPLAYS, *racing.REPLAYS]), failure_alerts],
         executor=in_process_executor,
         resources=resources | overrides,
     )

@@ -163,19 +163,26 @@ def execute(
     assets: Sequence[AssetKey] = (),
     checks: AssetSelection | None = None,
     partition_key: str | None = None,
+    partition_range: tuple[str, str] | None = None,
     run_config: Mapping[str, Any] | None = None,
     run_id: str | None = None,
     on_event: Callable[[EventLogEntry], None] = lambda _event: None,
 ) -> ExecuteInProcessResult:
     """Run assets (with their checks), or checks alone, as one run in this process; never raises for a failure.
 
+    `partition_range`: first and last key, for assets that take a range in one run.
     `on_event` sees every event and log line of the run as it happens.
     """
     from dagster import Definitions, define_asset_job
+    from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
     run_id = run_id or str(uuid.uuid4())
     me = psutil.Process()
     tags = {HOST_TAG: socket.gethostname(), PID_TAG: f"{me.pid}@{me.create_time():.2f}"}
+    if partition_range is not None:
+        tags |= dict(
+            zip((ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG), partition_range, strict=True)
+        )
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     options: dict[str, Any] = {
         "instance": dagster,

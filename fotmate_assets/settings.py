@@ -74,6 +74,28 @@ class Settings(BaseSettings):
         description="Folder of saved FBref pages: `<season key>/match_*.html` and `<season key>/schedule*.html`. FBref "
         "refuses robots, so nothing is fetched. Unset: the provider is off.",
     )
+    portal_service_key: SecretStr | None = Field(
+        None,
+        description="Service key of the public data portal (data.go.kr), the *Decoding* one. Unset: racing is off.",
+    )
+    kra_url: str = Field(
+        "https://apis.data.go.kr/B551015", description="Root URL of the Korea Racing Authority's services (horse)."
+    )
+    kspo_url: str = Field(
+        "https://apis.data.go.kr/B551014", description="Root URL of the KSPO's services (cycle and boat)."
+    )
+    portal_daily_quota: int = Field(
+        10_000,
+        ge=1,
+        description="Requests a day (Korean time) to each service of the portal; at 95 % a service is left alone until "
+        "midnight. 10,000 is what the portal grants a development key.",
+    )
+    requests_in_flight: int = Field(
+        16, ge=1, description="Requests to the portal under way at once; their rate is limited all the same."
+    )
+    slack_webhook_url: SecretStr | None = Field(
+        None, description="Incoming webhook that alerts are sent to. Unset: alerts are logged."
+    )
     http_timeout_s: float = Field(
         30.0, gt=0, description="Longest wait for a connection or for the next bytes, in seconds."
     )

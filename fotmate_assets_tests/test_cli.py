@@ -1,22 +1,28 @@
 """`fotmate` as a user runs it: real processes against real embedded servers."""
 
 import csv
+import hashlib
 import io
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from fotmate_assets.core import migrations
 from fotmate_assets.embedded import stack
 from fotmate_assets.embedded.sample.statsbomb import LEAGUE, sample_team, simulate_match, write_season
 
@@ -32,14 +38,21 @@ class Shell:
     home: Path
     source: Path
 
-    def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    @property
+    def environment(self) -> dict[str, str]:
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("FOTMATE_", "AWS_", "DAGSTER_", "PG"))
         }
-        env = {**inherited, "FOTMATE_HOME": str(self.home), "FOTMATE_STATSBOMB_SOURCE": str(self.source), **extra}
+        return {**inherited, "FOTMATE_HOME": str(self.home), "FOTMATE_STATSBOMB_SOURCE": str(self.source)}
+
+    def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        env = self.environment | extra
         return subprocess.run([FOTMATE, *arguments], env=env, capture_output=True, text=True, check=False, timeout=180)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen([FOTMATE, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True)
 
     def rows(self, statement: str, role: str = "READER_") -> list[tuple[object, ...]]:
         """What a statement gives, past the command line: a process for each would take seconds."""
@@ -226,11 +239,124 @@ def test_a_broken_document_fails_the_run_is_owed_and_retried_from_the_mended_sou
     identifier = str(owed[0]["failure_id"])
     assert shell.run("failures", "retry", identifier).returncode == 1, "the document is still cut short"
 
+    shown = shell.run("failures", "show", identifier)
+    assert shown.returncode == 0, shown.stderr
+    told = json.loads(shell.run("failures", "show", identifier, "--json").stdout)
+    assert (told["document"], told["attempts"], told["next_retry_at"]) == ("events/9001002.json", 2, None)
+    half = len(whole) // 2
+    sha256 = hashlib.sha256(whole[:half]).hexdigest()
+    assert (told["kept_bytes"]["sha256"], told["kept_bytes"]["size_bytes"]) == (sha256, half)
+    assert told["kept_bytes"]["url"] == f"s3://fotmate-raw/blobs/{sha256[:2]}/{sha256}.zst"
+    assert told["quarantine"]["document"] == "events/9001002.json"
+    assert [one["verdict"] for one in told["last_attempts"][:2]] == ["malformed", "malformed"]
+    for text in ("events/9001002.json", told["reason"], told["run_id"], told["kept_bytes"]["read"], "malformed"):
+        assert text in shown.stdout.replace("\n", ""), text
+
+    away = shell.run("failures", "retry", identifier, FOTMATE_STATSBOMB_SOURCE=str(tmp_path / "nowhere"))
+    assert away.returncode == 1
+    assert "the last retry ended before it came to it" in away.stderr
+
+    shell.rows("update ingestion_failures set status = 'exhausted', attempts = 6", role="")
+    refused = shell.run("failures", "retry", identifier)
+    assert refused.returncode == 4
+    assert f"is exhausted after 6 attempts; `fotmate failures retry {identifier} --force`" in refused.stderr
+
     events.write_bytes(whole)
-    assert shell.run("failures", "retry", identifier).returncode == 0
+    mended = shell.run("failures", "retry", identifier, "--force")
+    assert (mended.returncode, mended.stdout) == (0, f"failure {identifier} is resolved\n"), mended.stderr
     assert "nothing is owed" in shell.run("failures", "list").stdout
-    assert shell.run("failures", "retry", identifier).returncode == 3
-    assert shell.run("failures", "retry", "999999").returncode == 2
+    again = shell.run("failures", "retry", identifier)
+    assert again.returncode == 3
+    assert "is resolved already" in again.stderr
+    for command in ("retry", "show"):
+        unknown = shell.run("failures", command, "999999")
+        assert (unknown.returncode, unknown.stderr) == (2, "no failure 999999\n")
+
+
+def test_a_race_date_is_tried_again_from_the_kept_bytes_where_these_are_the_problem(
+    shell: Shell, ingested: subprocess.CompletedProcess[str]
+) -> None:
+    """Without a service key nobody can be asked."""
+    for verdict in ("malformed", "transport"):
+        shell.rows(
+            "insert into ingestion_failures (source, job, partition_key, document, verdict, reason, status, max_attempts)"
+            f" values ('kra', 'racing/results', '2025-05-31', 'd', '{verdict}', 'gone', 'pending', 6)",
+            role="",
+        )
+        ((identifier,),) = shell.rows("select failure_id from ingestion_failures where status <> 'resolved'")
+        done = shell.run("failures", "retry", str(identifier))
+        if verdict == "malformed":
+            assert done.returncode == 0, done.stderr
+        else:
+            assert done.returncode == 1
+            assert f"failure {identifier} is still owed: gone" in done.stderr
+    shell.rows("delete from ingestion_failures where source = 'kra'", role="")
+
+
+def test_status_tells_what_was_attempted_and_what_is_owed(
+    shell: Shell, ingested: subprocess.CompletedProcess[str]
+) -> None:
+    shell.rows(
+        "insert into ingestion_failures (source, job, partition_key, document, verdict, reason, status, max_attempts)"
+        " values ('kra', 'racing/results', '2025-05-31', 'd', 'transport', 'gone', 'exhausted', 6)",
+        role="",
+    )
+    try:
+        told = json.loads(shell.run("status", "--json").stdout)
+        shown = shell.run("status").stdout
+    finally:
+        shell.rows("delete from ingestion_failures where source = 'kra'", role="")
+    assert list(told) == ["servers", "date", "jobs", "owed", "freshness"]
+    assert {server["name"]: server["state"] for server in told["servers"]} == {"postgres": "running", "s3": "running"}
+    (matches,) = [job for job in told["jobs"] if job["job"] == "football/matches"]
+    assert matches["source"] == "statsbomb"
+    assert matches["attempts"] == sum(matches["verdicts"].values()) > 0
+    assert datetime.fromisoformat(matches["last_success"]).tzinfo is not None
+    assert [(row["source"], row["exhausted"]) for row in told["owed"]] == [("kra", 1)]
+    assert all(word in shown for word in ("statsbomb", "football/matches", "racing/results", told["date"]))
+    assert shown.count("running") == 2
+
+    past = json.loads(shell.run("status", "--json", "--date", "1999-01-01").stdout)
+    assert (past["date"], past["jobs"]) == ("1999-01-01", [])
+    assert shell.run("status", "--date", "yesterday").returncode == 2
+
+
+def test_status_of_stopped_servers_says_so_and_starts_nothing(tmp_path: Path, shell: Shell) -> None:
+    stopped = Shell(tmp_path / "empty", shell.source)
+    done = stopped.run("status")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("│ stopped") == 2
+    assert "the database is not reachable: the embedded postgres is stopped; `fotmate up` starts it" in done.stderr
+    told = json.loads(stopped.run("status", "--json").stdout)
+    assert [server["state"] for server in told["servers"]] == ["stopped", "stopped"]
+    assert (told["date"], told["jobs"], told["owed"], told["freshness"]) == (None, None, None, None)
+    assert not (tmp_path / "empty").exists()
+
+
+def test_status_of_a_database_of_ones_own_that_is_away_is_one_line_without_a_secret(shell: Shell) -> None:
+    done = shell.run("status", FOTMATE_DATABASE_URL=AWAY)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("the database is not reachable: FOTMATE_DATABASE_URL:")
+    assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_metrics_are_served_on_loopback_until_they_are_stopped(
+    shell: Shell, ingested: subprocess.CompletedProcess[str]
+) -> None:
+    with shell.start("metrics", "--port", "0") as server:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        url = str(re.findall(r"http://127\.0\.0\.1:\d+/metrics", line)[0])
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            families = {each.name: each for each in text_string_to_metric_families(answer.read().decode())}
+        taken = shell.run("metrics", "--port", str(urlsplit(url).port))
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=60) == 0
+        assert "Traceback" not in server.stderr.read()
+    assert any(sample.labels["job"] == "football/matches" for sample in families["ingestion_jobs"].samples)
+    assert taken.returncode == 1
+    assert "Address already in use" in taken.stderr
 
 
 def test_env_connects_other_tools_and_status_and_doctor_tell_the_truth(
@@ -245,7 +371,7 @@ def test_env_connects_other_tools_and_status_and_doctor_tell_the_truth(
     assert shell.run("status").stdout.count("running") == 2
     doctor = shell.run("doctor")
     assert doctor.returncode == 0, doctor.stdout
-    assert "schema 0001" in doctor.stdout
+    assert f"schema {migrations.head()}" in doctor.stdout
     secrets = re.findall(r"postgresql\+psycopg://\w+:([^@]+)@", exports)
     assert secrets and not any(secret in doctor.stdout for secret in secrets)
 

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from fotmate_assets.runtime import CommandError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 ingest_app = typer.Typer(help="Materialize one partition as a Dagster run.", no_args_is_help=True)
-failures_app = typer.Typer(help="What is owed: list it, try it again.", no_args_is_help=True)
+failures_app = typer.Typer(help="What is owed: list it, look at it, try it again.", no_args_is_help=True)
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(failures_app, name="failures")
 
@@ -47,7 +48,10 @@ def up() -> None:
     if own_servers:
         out.print("FOTMATE_DATABASE_URL is set: nothing to start; schema and buckets are in order")
     else:
-        _print_status()
+        from fotmate_assets.cli.status import print_servers
+        from fotmate_assets.embedded import stack
+
+        print_servers(stack.status(Settings().home))
 
 
 @app.command()
@@ -61,20 +65,30 @@ def down() -> None:
 
 
 @app.command()
-def status() -> None:
-    """Show the embedded servers: state, pid, address, data folder."""
-    _print_status()
+def status(
+    on: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="A day in Seoul; today without it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show the embedded servers, a day's attempts, what is owed and what is late. Starts nothing."""
+    from fotmate_assets.cli.status import show
+
+    raise typer.Exit(show(on.date() if on is not None else None, as_json))
 
 
-def _print_status() -> None:
-    from fotmate_assets.embedded import stack
+@app.command()
+def metrics(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 9464,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve Prometheus metrics, computed from the ledger at each scrape, until Ctrl-C."""
+    from fotmate_assets.cli.metrics import serve
     from fotmate_assets.settings import Settings
 
-    table = Table("server", "state", "pid", "address", "data")
-    for service in stack.status(Settings().home):
-        pid = "" if service.pid is None else str(service.pid)
-        table.add_row(service.name, str(service.state), pid, service.address, str(service.data))
-    out.print(table)
+    if Settings().database_url is None:
+        _connect()
+    serve(host, port)
 
 
 ENVIRONMENT = (
@@ -125,6 +139,21 @@ def ingest_football(
     raise typer.Exit(ingest_season(provider, season, match))
 
 
+@ingest_app.command("racing")
+def ingest_racing(
+    on: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Race date, Korean.")],
+    to: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last race date of a range, in one run.")
+    ] = None,
+    kept: Annotated[bool, typer.Option("--kept", help="Ask nobody: build again from the kept bytes.")] = False,
+) -> None:
+    """Fetch and load a race date, or a range of them; prints the run id first, exits 1 on failure."""
+    from fotmate_assets.cli.ingest import ingest_race_days
+
+    _connect()
+    raise typer.Exit(ingest_race_days(on.date(), (to or on).date(), fetch=not kept))
+
+
 @app.command()
 def check(
     select: Annotated[str | None, typer.Option(help="Assets, in Dagster's selection syntax.")] = None,
@@ -162,13 +191,47 @@ def failures_list(
     out.print(table if rows else "nothing is owed")
 
 
+@failures_app.command("show")
+def failures_show(
+    failure_id: Annotated[int, typer.Argument(help="The id that `failures list` shows.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show all about one failure: what is wrong, the kept bytes, the last attempts. Exits 2 for an unknown id."""
+    from fotmate_assets.cli.failures import shown
+
+    _connect()
+    found = shown(failure_id)
+    if found is None:
+        raise typer.Exit(2)
+    if as_json:
+        print(json.dumps(found, default=str, indent=2))
+        return
+    table = Table(show_header=False)
+    for name, value in found.items():
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        if name != "last_attempts":
+            table.add_row(name, "\n".join(f"{key} {one}".strip() for key, one in parts if one is not None))
+    out.print(table)
+    columns = ("finished_at", "verdict", "rows", "duration_s", "run_id", "message")
+    table = Table(*columns, title="the last attempts of its job")
+    for attempt in found["last_attempts"]:
+        table.add_row(*(str(attempt[name] or "") for name in columns))
+    out.print(table)
+
+
 @failures_app.command("retry")
-def failures_retry(failure_id: Annotated[int, typer.Argument(help="The id that `failures list` shows.")]) -> None:
-    """Try it again now: from the kept bytes where these are the problem, from the source otherwise."""
+def failures_retry(
+    failure_id: Annotated[int, typer.Argument(help="The id that `failures list` shows.")],
+    force: Annotated[bool, typer.Option("--force", help="Also when its retries are used up.")] = False,
+) -> None:
+    """Try it again now: from the kept bytes where these are the problem, from the source otherwise.
+
+    Exits 0 when it is resolved, 1 still owed, 2 unknown id, 3 resolved already, 4 exhausted.
+    """
     from fotmate_assets.cli.failures import retry
 
     _connect()
-    raise typer.Exit(retry(failure_id))
+    raise typer.Exit(retry(failure_id, force))
 
 
 @app.command()

@@ -8,8 +8,9 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -51,28 +52,70 @@ def ingest_season(provider: str, season_key: str, match_id: str | None) -> int:
         return 1
     names = [f"{provider}_raw", *SEASON_TABLES, "events_lake", *(["freeze_frames"] if provider == "statsbomb" else [])]
     config = {"config": {"provider": provider, "match_id": match_id}}
+    return _run(
+        definitions,
+        dagster,
+        f"{provider} {season_key}",
+        "interrupted: every match that was committed stays, and the next run goes on from there",
+        assets=[AssetKey(["football", name]) for name in names],
+        partition_key=season_key,
+        run_config={"ops": {f"football__{provider}_raw": config, "football_season_tables": config}},
+    )
+
+
+def ingest_race_days(first: date, last: date, *, fetch: bool) -> int:
+    """Run everything of these race dates, both included, as one run; the exit status."""
+    from dagster import AssetKey
+
+    from fotmate_assets import runtime
+    from fotmate_assets.definitions import build_defs
+    from fotmate_assets.racing.partitions import race_date
+    from fotmate_assets.settings import Settings
+
+    known = race_date.get_partition_keys()
+    for day in (first, last):
+        if day.isoformat() not in known:
+            raise runtime.CommandError(f"{day} is no race date: they go from {known[0]} to {known[-1]}")
+    if last < first:
+        raise runtime.CommandError(f"{last} is before {first}")
+    if fetch and Settings().portal_service_key is None:
+        raise runtime.CommandError("racing is off: set FOTMATE_PORTAL_SERVICE_KEY")
+    partition: dict[str, Any] = {"partition_key": first.isoformat()}
+    if last != first:
+        partition = {"partition_range": (first.isoformat(), last.isoformat())}
+    return _run(
+        build_defs(),
+        runtime.instance(),
+        f"racing {first}" if first == last else f"racing {first} to {last}",
+        "interrupted: every meeting that was committed stays, and the next run goes on from there",
+        assets=[AssetKey(["racing", name]) for name in ("races", "entries", "results", "payoffs", "form")],
+        run_config={"ops": {"racing_tables": {"config": {"fetch": fetch}}}},
+        **partition,
+    )
+
+
+def _run(definitions: Definitions, dagster: DagsterInstance, title: str, interrupted: str, **options: Any) -> int:
+    """Run assets with progress, tell what came of it; the exit status."""
+    from fotmate_assets import runtime
+
     run_id = str(uuid.uuid4())
     print(f"run_id: {run_id}", flush=True)
-    with progress(f"{provider} {season_key}") as on_event:
-        result = runtime.execute(
-            definitions,
-            dagster,
-            assets=[AssetKey(["football", name]) for name in names],
-            partition_key=season_key,
-            run_config={"ops": {f"football__{provider}_raw": config, "football_season_tables": config}},
-            run_id=run_id,
-            on_event=on_event,
-        )
+    with progress(title) as on_event:
+        result = runtime.execute(definitions, dagster, run_id=run_id, on_event=on_event, **options)
     failed = [each for each in result.get_asset_check_evaluations() if not each.passed]
     for evaluation in failed:
         err.print(f"{evaluation.severity.value} {evaluation.check_name}: {evaluation.description}")
+    told: set[tuple[str, object]] = set()
     for event in result.get_asset_materialization_events():
-        rows = event.materialization.metadata.get("dagster/partition_row_count")
-        if rows is not None:
-            out.print(f"{event.asset_key.to_user_string() if event.asset_key else ''}: {rows.value} rows")
+        metadata = event.materialization.metadata
+        rows = metadata.get("dagster/partition_row_count") or metadata.get("rows_in_range")
+        name = event.asset_key.to_user_string() if event.asset_key else ""
+        if rows is not None and (name, rows.value) not in told:
+            told.add((name, rows.value))
+            out.print(f"{name}: {rows.value} rows")
     errors = [each for each in failed if each.severity.value == "ERROR"]
     if any(_interrupted(event) for event in result.all_events):
-        err.print("interrupted: every match that was committed stays, and the next run goes on from there")
+        err.print(interrupted)
         return 130
     out.print("failed" if errors or not result.success else "done")
     return 1 if errors or not result.success else 0

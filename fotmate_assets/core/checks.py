@@ -41,17 +41,18 @@ def checks_of(
 ) -> AssetChecksDefinition:
     """The asset checks of one kind of partition as one op, `name`: a step costs more than a check does.
 
-    Each can still be run alone.
+    Each can still be run alone. A run over a range of partitions judges all of them together.
     """
     by_key = {AssetCheckKey(check.asset, check.look.__name__): check for check in checks}
 
     def look(context: AssetCheckExecutionContext, postgres: Postgres) -> Iterator[AssetCheckResult]:
-        key = context.partition_key if context.has_partition_key else ""
-        chosen = context.op_execution_context.selected_asset_check_keys
+        op = context.op_execution_context
+        keys = op.partition_keys if op.has_partition_key or op.has_partition_key_range else [""]
         with postgres.engine.connect() as connection:
             for check_key, check in by_key.items():
-                if check_key in chosen:
-                    yield judged(check.look(connection, key), check.severity, check_key)
+                if check_key in op.selected_asset_check_keys:
+                    found = [finding for key in keys for finding in check.look(connection, key)]
+                    yield judged(found, check.severity, check_key)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PreviewWarning)  # partitioned checks; the dagster family is pinned

@@ -2,7 +2,8 @@
 
 Retried: connection trouble, answers cut short or crawling, 408, 429 and 5xx. Five tries, 1 s doubling, at
 most 30 s, jittered. A Retry-After is waited for instead, and where it is longer than 30 s the call ends at once.
-Everything else ends at once, too, in a SourceError with its verdict.
+Everything else ends at once, too, in a SourceError with its verdict. A source whose answers mean something else
+than their status says brings a judge of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -139,6 +140,8 @@ class HttpClient:
         etag: str | None = None,
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        judge: Callable[[httpx.Response], SourceError | None] | None = None,
+        before: Callable[[], None] | None = None,
     ) -> httpx.Response | None:
         """GET `url`, whole. None when it is unchanged since `etag`.
 
@@ -146,16 +149,17 @@ class HttpClient:
         `retry_after_s` where the server said so), auth for 401, blocked for 403, empty_unexpected for 204, 404
         and 410, malformed for anything else but 200 and for a URL that cannot be asked; `content` is the answer
         where that is malformed.
+
+        `judge` sees every answer first, whatever its status, for a source that says in the body what is meant. The
+        error it returns counts instead: transport and quota are tried again like the above, anything else ends the
+        call, and so does what `judge` raises. For None the status decides. `before` is called before each try; what
+        it raises ends the call, and no request goes out.
         """
         conditional = {**(headers or {}), **({"If-None-Match": etag} if etag else {})}
 
-        @tenacity.retry(
-            retry=tenacity.retry_if_exception_type(_RetryableError),
-            stop=tenacity.stop_after_attempt(self.attempts),
-            wait=self._wait,
-            reraise=True,
-        )
         def attempt() -> httpx.Response | None:
+            if before:
+                before()
             try:
                 self._limits.setdefault(httpx.URL(url).host, RateLimit(self.per_second)).wait()
                 response = self._client.get(url, headers=conditional, auth=auth)
@@ -165,21 +169,38 @@ class HttpClient:
             except httpx.HTTPError as error:
                 reason = f"{type(error).__name__}: {redacted(str(error)) or 'no answer'} from {redacted(url)}"
                 raise _RetryableError(SourceError(Verdict.TRANSPORT, self.source, document, reason)) from None
-            if response.status_code == httpx.codes.NOT_MODIFIED and etag:
+            told = judge(response) if judge else None
+            if told is None and response.status_code == httpx.codes.NOT_MODIFIED and etag:
                 return None
-            return self._judged(response, url, document)
+            told = told or self._error(response, url, document)
+            if told is None:
+                return response
+            raise _RetryableError(told) if _may_pass(told) else told
 
         try:
-            return attempt()
+            return self.retrying(_RetryableError)(attempt)
         except _RetryableError as error:
             raise error.error from None
 
-    def _judged(self, response: httpx.Response, url: str, document: str) -> httpx.Response:
+    def retrying(self, kind: type[Exception]) -> tenacity.Retrying:
+        """Calls what it is given again, with the tries and waits of this client, while that raises `kind`; the last
+        error is raised as it is. For what takes several requests and is only good as a whole.
+        """
+        # Not the decorator: its function refers to itself, and would keep the last answer until the next collection.
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(kind),
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=self._wait,
+            reraise=True,
+        )
+
+    def _error(self, response: httpx.Response, url: str, document: str) -> SourceError | None:
+        """What the status of an answer means."""
         status = response.status_code
         if status == httpx.codes.OK:
-            return response
+            return None
         verdict = Verdict.TRANSPORT if status >= 500 else _VERDICTS.get(status, Verdict.MALFORMED)
-        error = SourceError(
+        return SourceError(
             verdict,
             self.source,
             document,
@@ -187,9 +208,6 @@ class HttpClient:
             content=response.content if verdict is Verdict.MALFORMED else None,
             retry_after_s=_retry_after_s(response),
         )
-        if verdict in (Verdict.TRANSPORT, Verdict.QUOTA) and (error.retry_after_s or 0.0) <= MAX_WAIT_S:
-            raise _RetryableError(error)
-        raise error
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         outcome = state.outcome and state.outcome.exception()
@@ -198,6 +216,11 @@ class HttpClient:
             return asked
         wait = self.first_wait_s * 2.0 ** (state.attempt_number - 1)
         return min(MAX_WAIT_S, wait * random.uniform(0.9, 1.1))  # noqa: S311
+
+
+def _may_pass(error: SourceError) -> bool:
+    """True when asking again within the call may help."""
+    return error.verdict in (Verdict.TRANSPORT, Verdict.QUOTA) and (error.retry_after_s or 0.0) <= MAX_WAIT_S
 
 
 def _retry_after_s(response: httpx.Response) -> float | None:

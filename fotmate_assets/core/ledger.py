@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from fotmate_assets.core.model import SourceError, Verdict
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(minutes=30)
+RETRY_LASTS = timedelta(minutes=30)
+"""A retry that has not ended by then is taken for dead."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,12 @@ class Failure:
     attempts: int
     max_attempts: int
     next_retry_at: datetime | None
+    first_failed_at: datetime
     last_failed_at: datetime
+    resolved_at: datetime | None
     field: str | None
     raw_sha256: str | None
+    run_id: str | None
 
 
 UNRESOLVED = text("status <> 'resolved'")
@@ -79,9 +84,9 @@ def retry_wait(attempts: int) -> timedelta:
 class Ledger:
     """Writes and reads the ledger."""
 
-    def __init__(self, engine: Engine, max_attempts: int = 5) -> None:
+    def __init__(self, engine: Engine, max_retries: int = 5) -> None:
         self._engine = engine
-        self._max_attempts = max_attempts
+        self._max_attempts = 1 + max_retries
 
     @contextmanager
     def attempt(self, job: Job) -> Iterator[Attempt]:
@@ -99,27 +104,37 @@ class Ledger:
             attempt.verdict, attempt.message = Verdict.TRANSPORT, f"{type(error).__name__}: {error}"
             raise
         finally:
-            values = {
+            self.record([(job, attempt, time.monotonic() - started)])
+
+    def record(self, attempts: Iterable[tuple[Job, Attempt, float]]) -> None:
+        """Record attempts that ended just now, each with its wall-clock seconds, in one transaction."""
+        rows = [
+            {
                 "source": job.source,
                 "job": job.job,
                 "partition_key": job.partition_key,
                 "verdict": attempt.verdict,
                 "rows": attempt.rows,
-                "duration_s": time.monotonic() - started,
+                "duration_s": duration_s,
                 "message": _storable(attempt.message),
                 "run_id": job.run_id,
                 "trace_id": job.run_id,
             }
-            in_transaction(self._engine, lambda connection: connection.execute(insert(ingestion_jobs).values(values)))
+            for job, attempt, duration_s in attempts
+        ]
+        if rows:
+            in_transaction(self._engine, lambda connection: connection.execute(insert(ingestion_jobs), rows))
 
     def owe(self, job: Job, error: SourceError, raw_sha256: str | None = None) -> None:
         """Record that `error` left something undone; a repeat counts as a further attempt.
 
         A refused document (`raw_sha256` of its kept bytes) goes to quarantine as well. What asking
         again cannot mend (auth, blocked, malformed) gets no retry time of its own; a source that says
-        when to come back is not asked before.
+        when to come back is not asked before. When the last retry fails, too, it is exhausted.
         """
-        in_transaction(self._engine, lambda connection: self._owe(connection, job, error, raw_sha256))
+        status, attempts = in_transaction(
+            self._engine, lambda connection: self._owe(connection, job, error, raw_sha256)
+        )
         log.error(
             "owed",
             source=job.source,
@@ -129,10 +144,12 @@ class Ledger:
             field=error.field,
             verdict=error.verdict,
             reason=error.reason,
+            status=status,
+            attempts=attempts,
             trace_id=job.run_id,
         )
 
-    def _owe(self, connection: Connection, job: Job, error: SourceError, raw_sha256: str | None) -> None:
+    def _owe(self, connection: Connection, job: Job, error: SourceError, raw_sha256: str | None) -> tuple[str, int]:
         document, field, reason = _storable(error.document), _storable(error.field), _storable(error.reason)
         key = _key(job, document)
         lock_for_transaction(connection, f"owed {key}")
@@ -172,18 +189,67 @@ class Ledger:
                 )
                 .on_conflict_do_nothing()
             )
+        return values["status"], attempts
 
     def settle(self, job: Job, documents: Iterable[str]) -> int:
         """Mark what was owed on these documents as resolved; return how many rows that were."""
         names = [_storable(name) for name in documents]
-        if not names:
-            return 0
+        return self._settle(job, ingestion_failures.c.document.in_(names)) if names else 0
+
+    def settle_all_but(self, job: Job, documents: Iterable[str], verdict: Verdict | None = None) -> int:
+        """Mark what the job owes on all other documents as resolved, with `verdict` only where that is why; how many.
+
+        For a job that has gone through everything of its partition: what it did not fail on is owed no more.
+        """
+        table = ingestion_failures.c
+        others = table.document.not_in([_storable(name) for name in documents])
+        return self._settle(job, others if verdict is None else and_(others, table.verdict == verdict))
+
+    def _settle(self, job: Job, which: ColumnElement[bool]) -> int:
         statement = (
             update(ingestion_failures)
-            .where(_owed(job), ingestion_failures.c.document.in_(names))
+            .where(_owed(job), which)
             .values(status="resolved", resolved_at=func.now(), next_retry_at=None)
         )
-        return in_transaction(self._engine, lambda connection: connection.execute(statement).rowcount)
+        settled = in_transaction(self._engine, lambda connection: connection.execute(statement).rowcount)
+        if settled:
+            log.info(
+                "settled",
+                source=job.source,
+                job=job.job,
+                partition_key=job.partition_key,
+                failures=settled,
+                trace_id=job.run_id,
+            )
+        return settled
+
+    def begin_retry(self, failure_ids: Iterable[int]) -> set[int]:
+        """Mark failures as being retried; return the ids of those that are now, which a run must follow.
+
+        `owe` or `settle` ends it. A retry that neither has ended for half an hour has died: it counts as a failed
+        attempt, and the failure is due again, or exhausted. One that is under way, resolved or unknown is left out.
+        """
+        table = ingestion_failures.c
+        died = and_(table.status == "retrying", table.next_retry_at <= func.now())
+        used_up = and_(died, table.attempts + 1 >= table.max_attempts)
+        statement = (
+            update(ingestion_failures)
+            .where(table.failure_id.in_(list(failure_ids)), or_(table.status.in_(("pending", "exhausted")), died))
+            .values(
+                status=case((used_up, "exhausted"), else_="retrying"),
+                attempts=case((died, table.attempts + 1), else_=table.attempts),
+                next_retry_at=case((used_up, None), else_=func.now() + RETRY_LASTS),
+                last_failed_at=case((used_up, func.now()), else_=table.last_failed_at),
+            )
+            .returning(*(table[name] for name in ("failure_id", "status", *_TOLD)))
+        )
+        rows = in_transaction(self._engine, lambda connection: connection.execute(statement).mappings().all())
+        for row in rows:
+            if row["status"] == "exhausted":
+                log.error(
+                    "retry_died", status="exhausted", **{name: row[name] for name in _TOLD}, trace_id=row["run_id"]
+                )
+        return {row["failure_id"] for row in rows if row["status"] == "retrying"}
 
     def owed(self, source: str, partition_key: str) -> set[str]:
         """Documents of a source's partition that something is owed on, by whichever job."""
@@ -192,9 +258,10 @@ class Ledger:
         return {failure.document for failure in self._failures(of_partition)}
 
     def due(self) -> list[Failure]:
-        """What is to be tried again by now, oldest first."""
+        """What is to be tried again by now, the longest due first; retries that died are among it."""
         table = ingestion_failures.c
-        return self._failures(and_(table.status == "pending", table.next_retry_at <= func.now()))
+        due = and_(table.status.in_(("pending", "retrying")), table.next_retry_at <= func.now())
+        return self._failures(due, table.next_retry_at, table.failure_id)
 
     def failures(self, statuses: Sequence[str] | None = None) -> list[Failure]:
         """What is owed, oldest first; with `statuses`, the rows in one of these instead."""
@@ -206,13 +273,40 @@ class Ledger:
         """One row by its id."""
         return next(iter(self._failures(ingestion_failures.c.failure_id == failure_id)), None)
 
-    def _failures(self, condition: ColumnElement[bool]) -> list[Failure]:
-        columns = [ingestion_failures.c[name] for name in Failure.__dataclass_fields__]
-        query = select(*columns).where(condition).order_by(ingestion_failures.c.failure_id)
+    def last_attempts(self, failure: Failure, most: int = 5) -> list[dict[str, Any]]:
+        """The last attempts of the failure's job on its partition, newest first, as rows of `ingestion_jobs`."""
+        table = ingestion_jobs.c
+        of_job = [table[name] == getattr(failure, name) for name in ("source", "job", "partition_key")]
+        query = (
+            select(ingestion_jobs).where(*of_job).order_by(table.finished_at.desc(), table.job_id.desc()).limit(most)
+        )
         with self._engine.connect() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [Failure(**{**row, "verdict": Verdict(row["verdict"])}) for row in rows]
+            return [dict(row) for row in connection.execute(query).mappings()]
 
+    def quarantined(self, failure: Failure) -> dict[str, Any] | None:
+        """The quarantine's row of the failure's kept bytes; None where none were kept."""
+        table = quarantine.c
+        query = select(quarantine).where(
+            table.source == failure.source, table.document == failure.document, table.sha256 == failure.raw_sha256
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return dict(row) if row is not None else None
+
+    def _failures(self, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> list[Failure]:
+        with self._engine.connect() as connection:
+            return failures_where(connection, condition, *order)
+
+
+def failures_where(connection: Connection, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> list[Failure]:
+    """Rows of `ingestion_failures` for which `condition` holds; the oldest first, where no order is given."""
+    columns = [ingestion_failures.c[name] for name in Failure.__dataclass_fields__]
+    query = select(*columns).where(condition).order_by(*(order or [ingestion_failures.c.failure_id]))
+    rows = connection.execute(query).mappings().all()
+    return [Failure(**{**row, "verdict": Verdict(row["verdict"])}) for row in rows]
+
+
+_TOLD = ("source", "job", "partition_key", "document", "run_id")
 
 AnyText = TypeVar("AnyText", str, str | None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -18,9 +19,11 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from fotmate_assets.core.model import Verdict
 
@@ -43,6 +46,7 @@ def one_of(column: str, values: type[Verdict] | tuple[str, ...]) -> str:
 
 
 FAILURE_STATUSES = ("pending", "retrying", "resolved", "exhausted")
+ALERT_KINDS = ("failure", "refused", "exhausted", "recovered", "summary")
 
 ingestion_jobs = Table(
     "ingestion_jobs",
@@ -96,7 +100,7 @@ ingestion_failures = Table(
         unique=True,
         postgresql_where=text("status <> 'resolved'"),
     ),
-    Index("ix_ingestion_failures_due", "next_retry_at", postgresql_where=text("status = 'pending'")),
+    Index("ix_ingestion_failures_due", "next_retry_at", postgresql_where=text("next_retry_at is not null")),
     comment="One row per thing owed: what failed, why, and when it is tried again.",
 )
 
@@ -114,4 +118,24 @@ quarantine = Table(
     Column("quarantined_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When."),
     Index(None, "source", "document", "sha256", unique=True),
     comment="Documents that were refused. Nothing is thrown away: the bytes stay in the raw zone.",
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", BigInteger, Identity(always=True), primary_key=True, comment="Running number."),
+    Column("kind", Text, nullable=False, comment="failure, refused, exhausted, recovered or summary."),
+    Column("key", Text, nullable=False, comment="What it is about: source, job and verdict; the date of a summary."),
+    Column("message", JSONB, nullable=False, comment="What it says: title, text, fields, and the run as trace_id."),
+    Column("covers_until", TIMESTAMPTZ, nullable=False, comment="The newest event of the ledger that it tells of."),
+    Column("sent_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When it was first to be sent."),
+    Column("tries", Integer, nullable=False, server_default="0", comment="Times it was sent."),
+    Column(
+        "delivered", Boolean, nullable=False, server_default=false(), comment="True once Slack, or the log, has it."
+    ),
+    Column("last_error", Text, comment="Why the last try failed."),
+    CheckConstraint(one_of("kind", ALERT_KINDS), name="kind"),
+    Index(None, "kind", "key", "sent_at"),
+    Index("ix_alerts_undelivered", "sent_at", postgresql_where=text("not delivered")),
+    comment="One row per alert: what was told to whom, so that nothing is told twice or lost.",
 )

@@ -1,4 +1,4 @@
-"""`make demo`: real servers, a simulated season through every asset, checks, and the Dagster UI on it.
+"""`make demo`: real servers, a simulated season and race day through every asset, checks, the Dagster UI on them.
 
     python -m fotmate_assets.embedded.demo [--no-serve]
 
@@ -14,24 +14,27 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
 import msgspec
+from dagster import AssetKey
 from rich.console import Console
 from rich.table import Table
 
 from fotmate_assets import runtime
 from fotmate_assets.cli.ingest import progress
 from fotmate_assets.embedded import stack
+from fotmate_assets.embedded.portal.server import KRA_ROOT, KSPO_ROOT, SERVICE_KEY
 from fotmate_assets.embedded.process import LOOPBACK, EmbeddedServerError, ports_are_free, usable_port
 from fotmate_assets.embedded.sample import openfootball, statsbomb
 from fotmate_assets.embedded.sample.openfootball import SampleFixture
+from fotmate_assets.embedded.upstream import PORTAL_SEED
 from fotmate_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
 
 SEASONS = ("simulated-league_2025-2026", "simulated-cup_2025")
 """What is materialized: a league of thirty matches, and a cup with extra time and a shoot-out."""
+
+RACING_DAYS_BACK = 10
+"""How far back a race day of horses and cycles, and one of boats, is looked for: each is raced every week."""
 
 UI_PORT = 3000
 SAMPLE_VERSION = "1"
@@ -115,16 +121,47 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: flo
     raise EmbeddedServerError(f"{url} does not answer after {seconds:.0f} s; see {log}")
 
 
-def materialize(definitions: Definitions, dagster: DagsterInstance) -> tuple[list[Row], bool]:
-    """Run the catalogue and every sample season with their checks; the summary, and whether all went well."""
-    from fotmate_assets.football.assets import ASSETS, CATALOGUE
+def race_days(today: date) -> list[date]:
+    """The last simulated race days before `today`: one of boats, one of horses and cycles."""
+    from fotmate_assets.embedded.portal.calendar import RaceCalendar
+    from fotmate_assets.racing.model import Sport
 
-    keys = [key for asset in ASSETS for key in asset.keys if key != CATALOGUE]
+    calendar = RaceCalendar(PORTAL_SEED)
+    wanted = [{Sport.BOAT}, {Sport.HORSE, Sport.CYCLE}]
+    found = []
+    for back in range(2, RACING_DAYS_BACK):  # results of cycles and boats are out the next day
+        day = today - timedelta(days=back)
+        raced = {meeting.track.sport for meeting in calendar.meetings(day)}
+        for sports in [each for each in wanted if each <= raced]:
+            wanted.remove(sports)
+            found.append(day)
+    return sorted(set(found))
+
+
+def materialize(definitions: Definitions, dagster: DagsterInstance) -> tuple[list[Row], bool]:
+    """Run the catalogue, every sample season and the race days with their checks; the summary, and whether all went
+    well.
+    """
+    from fotmate_assets.football.assets import ASSETS, CATALOGUE
+    from fotmate_assets.racing.assets import ASSETS as RACING
+    from fotmate_assets.racing.model import KST
+
+    seasons = [key for asset in ASSETS for key in asset.keys if key != CATALOGUE]
+    tracks, *of_days = [asset.keys for asset in RACING]
+    days = [key for keys in of_days for key in keys]
+    today = datetime.now(KST).date()
+    work: list[tuple[str, str | None, Sequence[AssetKey]]] = [
+        ("season catalogue", None, [CATALOGUE]),
+        *((season, season, seasons) for season in SEASONS),
+        ("race tracks", None, list(tracks)),
+        *((f"race day {day}", day.isoformat(), days) for day in race_days(today)),
+        ("ingestion status", None, [AssetKey(["ops", "ingestion_status"])]),
+    ]
     rows: list[Row] = []
     fine = True
-    for partition, assets in [(None, [CATALOGUE]), *((season, keys) for season in SEASONS)]:
+    for title, partition, assets in work:
         times: dict[str, float] = {}
-        with progress(partition or "season catalogue") as show:
+        with progress(title) as show:
 
             def on_event(event: EventLogEntry, times: dict[str, float] = times, show: Listener = show) -> None:
                 step = event.dagster_event
@@ -192,10 +229,13 @@ def main() -> int:
         upstream_port, code_port = usable_port(0), usable_port(0)
         write_samples(home / "sample")
         upstream = [sys.executable, "-m", "fotmate_assets.embedded.upstream"]
-        upstream += ["--root", str(home / "sample"), "--port", str(upstream_port)]
+        upstream += ["--root", str(home / "sample"), "--port", str(upstream_port), "--portal"]
         cleanup.enter_context(background("the sample upstream", upstream, logs / "upstream.log"))
         for provider in ("statsbomb", "openfootball"):
             os.environ[f"FOTMATE_{provider.upper()}_SOURCE"] = f"http://{LOOPBACK}:{upstream_port}/{provider}"
+        for publisher, root in (("KRA", KRA_ROOT), ("KSPO", KSPO_ROOT)):
+            os.environ[f"FOTMATE_{publisher}_URL"] = f"http://{LOOPBACK}:{upstream_port}{root}"
+        os.environ["FOTMATE_PORTAL_SERVICE_KEY"] = SERVICE_KEY
         os.environ["FOTMATE_HTTP_REQUESTS_PER_S"] = "500"
         os.environ["FOTMATE_CODE_SERVER_HOST"] = LOOPBACK
         os.environ["FOTMATE_CODE_SERVER_PORT"] = str(code_port)
@@ -211,7 +251,7 @@ def main() -> int:
         rows, fine = materialize(build_defs(), dagster)
         out.print(summary(rows))
         if fine:
-            out.print("All of it is simulated: no row describes a real match.")
+            out.print("All of it is simulated: no row describes a real match or race.")
         else:
             out.print("something failed", style="red")
         if not serve:

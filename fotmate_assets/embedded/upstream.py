@@ -7,7 +7,8 @@ In a test::
         httpx.get(f"{upstream.url}/data/events/15946.json")
         assert upstream.requests[0].path == "/data/events/15946.json"
 
-As a process: `python -m fotmate_assets.embedded.upstream --root DIR --port N [--portfile F]`.
+As a process: `python -m fotmate_assets.embedded.upstream --root DIR --port N [--portfile F] [--portal]`; with
+`--portal` it also is the simulated public data portal (`embedded.portal`), by the machine's clock.
 
 Files carry a strong `ETag` made from their bytes (a file written again unchanged keeps its tag) and a
 `Last-Modified`; conditional requests are answered as RFC 9110 section 13 says. Only GET and HEAD, only
@@ -126,6 +127,16 @@ class Fault:
             connection.send(replace(whole, body=whole.body[: int(len(whole.body) * fraction)], headers={}))
 
         return cls("cut_json", answer)
+
+    @classmethod
+    def altered(cls, name: str, change: Callable[[Request, Response, Route], Response]) -> Fault:
+        """Send what `change` makes of the request, the right answer, and the way to get others."""
+
+        def answer(connection: _Handler, whole: Response) -> None:
+            asked = Request(connection.command, connection.path, {})
+            connection.send(change(asked, whole, connection.server.upstream.answer))
+
+        return cls(name, answer)
 
     @classmethod
     def reset(cls) -> Fault:
@@ -419,13 +430,27 @@ def serve(root: Path, *, port: int, portfile: Path | None = None, routes: Mappin
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line: `--root DIR --port N [--portfile F]`."""
+    """Command line: `--root DIR --port N [--portfile F] [--portal]`."""
     parser = argparse.ArgumentParser(description="Serve a folder of sample provider files on loopback.")
     parser.add_argument("--root", type=Path, required=True, help="the folder to serve")
     parser.add_argument("--port", type=int, required=True, help="TCP port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--portfile", type=Path, help="written with the port once requests are answered")
+    parser.add_argument("--portal", action="store_true", help="serve simulated races below /B551015 and /B551014 too")
     options = parser.parse_args(arguments)
-    serve(options.root, port=options.port, portfile=options.portfile)
+    routes = _portal_routes() if options.portal else None
+    serve(options.root, port=options.port, portfile=options.portfile, routes=routes)
+
+
+PORTAL_SEED = 7
+"""The calendar of the process; a test that wants its races takes the same."""
+
+
+def _portal_routes() -> Mapping[str, Route]:
+    """The simulated portal by the machine's clock."""
+    from fotmate_assets.embedded.portal.calendar import RaceCalendar
+    from fotmate_assets.embedded.portal.server import PortalSimulator
+
+    return PortalSimulator(RaceCalendar(PORTAL_SEED), lambda: datetime.now(UTC)).routes
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Jobs, schedules and the sensor of the football wing. What is due is decided in pure functions of rows and a clock."""
+"""Jobs and schedules of the football wing, and how what it owes is tried again.
+
+What is due is decided in pure functions of rows and a clock.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,17 +9,16 @@ from datetime import UTC, date, datetime, timedelta
 
 from dagster import (
     AssetSelection,
+    DagsterInstance,
     RunRequest,
     ScheduleEvaluationContext,
-    SensorEvaluationContext,
     SkipReason,
     define_asset_job,
     schedule,
-    sensor,
 )
 from sqlalchemy import select
 
-from fotmate_assets.core.ledger import Failure
+from fotmate_assets.core.recovery import Replay
 from fotmate_assets.core.resources import Postgres
 from fotmate_assets.football import partitions
 from fotmate_assets.football.assets import CATALOGUE, GROUP
@@ -132,39 +134,15 @@ def football_new_seasons(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(run_key=context.scheduled_execution_time.isoformat())
 
 
-RECOVERY_EVERY_S = 300
-MOST_AT_ONCE = 10
+def _is_registered(instance: DagsterInstance, season_key: str) -> bool:
+    return instance.has_dynamic_partition(str(partitions.season.name), season_key)
 
 
-def retries_due(due: Iterable[Failure]) -> dict[str, str]:
-    """Seasons to run for what is due, ten at most, each with the key that makes its run one of a kind.
-
-    A season owes several things at once and is run once for all of them; what changed is all that is work.
-    """
-    keys: dict[str, list[str]] = {}
-    for failure in due:
-        if failure.partition_key and failure.job.startswith(f"{GROUP}/"):
-            keys.setdefault(failure.partition_key, []).append(f"{failure.failure_id}.{failure.attempts}")
-    return {season: f"{season} retries {' '.join(owed)}" for season, owed in list(keys.items())[:MOST_AT_ONCE]}
-
-
-@sensor(
-    name="football_recovery",
-    job=football_season,
-    minimum_interval_seconds=RECOVERY_EVERY_S,
-    description="Every 5 minutes: seasons that something is owed on whose next attempt is due.",
-)
-def football_recovery(context: SensorEvaluationContext, postgres: Postgres) -> Iterator[RunRequest | SkipReason]:
-    """Try again what the ledger says is due: after 1, 2, 4, 8 and 16 minutes, until it is exhausted."""
-    seasons = retries_due(postgres.ledger.due())
-    registered = set(context.instance.get_dynamic_partitions(str(partitions.season.name)))
-    if registered.isdisjoint(seasons):
-        yield SkipReason("nothing that is owed is due")
-    for season, run_key in seasons.items():
-        if season in registered:
-            yield RunRequest(run_key=run_key, partition_key=season)
-
+REPLAYS = [
+    Replay("football/season_catalogue", football_catalogue),
+    Replay(f"{GROUP}/", football_season, _is_registered),
+]
+"""How what football owes is tried again: a season as a whole, of which all that changed is work."""
 
 JOBS = [football_catalogue, football_season]
-SENSORS = [football_recovery]
 SCHEDULES = [football_daily, football_matchday, football_new_seasons]

@@ -285,6 +285,117 @@ def test_one_host_does_not_wait_for_the_limit_of_another(upstream: Upstream, mak
     assert time.monotonic() - started < 30
 
 
+# --- a source that judges answers itself
+
+
+def told(verdict: Verdict, retry_after_s: float | None = None) -> SourceError:
+    return SourceError(verdict, "kra", "matches.json", "told in the body", retry_after_s=retry_after_s)
+
+
+@pytest.mark.parametrize("status", [200, 304, 401, 403, 404, 429, 500])
+def test_the_judge_speaks_before_the_status_does(upstream: Upstream, make_client: MakeClient, status: int) -> None:
+    upstream.fail("*", Fault.body(status, "text/plain", b"" if status == 304 else b"why"), times=2)
+    seen: list[tuple[int, bytes]] = []
+
+    def judge(response: httpx.Response) -> SourceError:
+        seen.append((response.status_code, response.content))
+        return told(Verdict.AUTH)
+
+    error = failure(make_client(), f"{upstream.url}/matches.json", judge=judge, etag='"x"')
+    assert (error.verdict, error.reason) == (Verdict.AUTH, "told in the body")
+    assert seen == [(status, b"" if status == 304 else b"why")], "and the call ends"
+
+
+def test_a_judge_without_an_objection_leaves_it_to_the_status(upstream: Upstream, make_client: MakeClient) -> None:
+    upstream.fail("*", Fault.status(401))
+    url = f"{upstream.url}/matches.json"
+    assert failure(make_client(), url, judge=lambda response: None).verdict is Verdict.AUTH
+    response = make_client().get(url, "matches.json", judge=lambda response: None)
+    assert response is not None
+    assert response.content == BODY
+
+
+@pytest.mark.parametrize(
+    ("verdict", "retry_after_s", "tries"),
+    [
+        (Verdict.TRANSPORT, None, 3),
+        (Verdict.QUOTA, 0.0, 3),
+        (Verdict.QUOTA, MAX_WAIT_S + 1, 1),
+        (Verdict.MALFORMED, None, 1),
+        (Verdict.BLOCKED, None, 1),
+    ],
+)
+def test_what_the_judge_tells_is_tried_again_where_that_may_help(
+    upstream: Upstream, make_client: MakeClient, verdict: Verdict, retry_after_s: float | None, tries: int
+) -> None:
+    error = told(verdict, retry_after_s)
+    client = make_client(attempts=3)
+    assert failure(client, f"{upstream.url}/matches.json", judge=lambda response: error) is error
+    assert len(upstream.requests) == tries
+
+
+def test_a_judge_that_is_content_in_the_end_gives_the_answer(upstream: Upstream, make_client: MakeClient) -> None:
+    verdicts = [told(Verdict.TRANSPORT), told(Verdict.QUOTA, 0.0), None]
+    client = make_client()
+    response = client.get(f"{upstream.url}/matches.json", "matches.json", judge=lambda answer: verdicts.pop(0))
+    assert response is not None
+    assert response.content == BODY
+    assert len(upstream.requests) == 3
+
+
+def test_what_the_judge_raises_ends_the_call(upstream: Upstream, make_client: MakeClient) -> None:
+    def judge(response: httpx.Response) -> None:
+        raise told(Verdict.TRANSPORT)
+
+    assert failure(make_client(), f"{upstream.url}/matches.json", judge=judge).verdict is Verdict.TRANSPORT
+    assert len(upstream.requests) == 1
+
+
+def test_before_comes_before_each_try(upstream: Upstream, make_client: MakeClient) -> None:
+    upstream.fail("*", Fault.status(503), times=2)
+    counted: list[int] = []
+    client = make_client()
+    client.get(f"{upstream.url}/matches.json", "matches.json", before=lambda: counted.append(len(upstream.requests)))
+    assert counted == [0, 1, 2]
+
+
+def test_what_before_raises_ends_the_call_and_nothing_is_sent(upstream: Upstream, make_client: MakeClient) -> None:
+    upstream.fail("*", Fault.status(503))
+    budget = [1]
+
+    def before() -> None:
+        if not budget:
+            raise told(Verdict.QUOTA)
+        budget.pop()
+
+    error = failure(make_client(), f"{upstream.url}/matches.json", before=before)
+    assert (error.verdict, error.reason) == (Verdict.QUOTA, "told in the body")
+    assert len(upstream.requests) == 1, "the second try was refused"
+
+
+def test_what_is_only_good_as_a_whole_is_tried_with_the_waits_of_the_client(make_client: MakeClient) -> None:
+    tries: list[float] = []
+
+    def work(result: str) -> str:
+        tries.append(time.monotonic())
+        if len(tries) < 3:
+            raise ZeroDivisionError
+        return result
+
+    client = make_client(attempts=3, first_wait_s=0.05)
+    assert client.retrying(ZeroDivisionError)(work, "whole") == "whole"
+    assert tries[1] - tries[0] >= 0.045
+    assert tries[2] - tries[1] >= 0.09
+    tries.clear()
+    with pytest.raises(ZeroDivisionError):
+        make_client(attempts=2).retrying(ZeroDivisionError)(work, "whole")
+    assert len(tries) == 2
+    tries.clear()
+    with pytest.raises(ZeroDivisionError):
+        client.retrying(SourceError)(work, "whole")
+    assert len(tries) == 1, "another kind of error"
+
+
 # --- conditional requests and headers
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from fotmate_assets.core.ledger import Failure, Job, Ledger, retry_wait
+from fotmate_assets.core.ledger import Attempt, Failure, Job, Ledger, retry_wait
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.postgres import in_transaction
 from fotmate_assets_tests.databases import Database
@@ -78,6 +78,16 @@ def test_every_attempt_is_a_row_of_its_own(ledger: Ledger, database: Database) -
     assert database.execute("select count(*) from ingestion_jobs") == [(3,)]
 
 
+def test_attempts_that_were_made_together_are_recorded_together(ledger: Ledger, database: Database) -> None:
+    other = Job("kra", "racing/results", "2025-05-31")
+    ledger.record([(JOB, Attempt(rows=3), 0.5), (other, Attempt(Verdict.QUOTA, 0, "22\0"), 1.5)])
+    ledger.record([])
+    rows = database.execute(
+        "select source, verdict, rows, duration_s, message, trace_id from ingestion_jobs order by 1"
+    )
+    assert rows == [("kra", "quota", 0, 1.5, "22\\0", None), ("statsbomb", "ok", 3, 0.5, "", "run-1")]
+
+
 def test_rows_survive_the_rollback_of_the_work_they_report_on(ledger: Ledger, database: Database) -> None:
     with pytest.raises(SourceError), ledger.attempt(JOB), database.engine.begin() as connection:
         connection.exec_driver_sql("insert into teams (team_id, name) values ('t', 'Arsenal')")
@@ -115,7 +125,7 @@ def test_a_failure_is_owed_until_it_is_settled(ledger: Ledger, database: Databas
         Verdict.MALFORMED,
         "events[17].type",
     )
-    assert (failure.reason, failure.status, failure.attempts, failure.max_attempts) == ("HTTP 503", "pending", 1, 5)
+    assert (failure.reason, failure.status, failure.attempts, failure.max_attempts) == ("HTTP 503", "pending", 1, 6)
     assert failure.raw_sha256 == "ab" * 32
     assert ledger.settle(JOB, ["events/1.json", "events/2.json"]) == 1
     assert ledger.failures() == []
@@ -138,6 +148,25 @@ def test_settling_touches_nothing_else(ledger: Ledger) -> None:
     ]
 
 
+def test_what_a_job_did_not_fail_on_is_settled(ledger: Ledger) -> None:
+    other = Job(JOB.source, JOB.job, "la-liga_2020-2021")
+    for job, document in ((JOB, "a"), (JOB, "b"), (JOB, "c"), (other, "a")):
+        ledger.owe(job, failed(document=document))
+    assert ledger.settle_all_but(JOB, ["b"]) == 2
+    assert [(f.partition_key, f.document) for f in ledger.failures()] == [
+        (JOB.partition_key, "b"),
+        (other.partition_key, "a"),
+    ]
+    assert ledger.settle_all_but(JOB, []) == 1
+
+
+def test_what_is_owed_for_another_reason_can_be_left(ledger: Ledger) -> None:
+    ledger.owe(JOB, failed(Verdict.MALFORMED, "a"))
+    ledger.owe(JOB, failed(Verdict.TRANSPORT, "b"))
+    assert ledger.settle_all_but(JOB, [], verdict=Verdict.MALFORMED) == 1
+    assert owed(ledger).document == "b"
+
+
 def test_failures_are_narrowed_by_status_and_found_by_id(ledger: Ledger) -> None:
     other = Job("metrica", "football/metrica_raw", "s")
     ledger.owe(JOB, failed())
@@ -151,10 +180,10 @@ def test_failures_are_narrowed_by_status_and_found_by_id(ledger: Ledger) -> None
     assert ledger.failure(-1) is None
 
 
-def test_the_time_to_the_next_try_doubles_up_to_half_an_hour_and_ends_with_the_attempts(
+def test_the_time_to_the_next_try_doubles_up_to_half_an_hour_and_ends_with_the_retries(
     database: Database,
 ) -> None:
-    ledger = Ledger(database.engine, max_attempts=8)
+    ledger = Ledger(database.engine, max_retries=7)
     waits = []
     for attempt in range(1, 9):
         ledger.owe(JOB, failed())
@@ -163,14 +192,19 @@ def test_the_time_to_the_next_try_doubles_up_to_half_an_hour_and_ends_with_the_a
     assert waits == [1, 2, 4, 8, 16, 30, 30, None]
 
 
-def test_five_attempts_exhaust_a_failure_and_it_is_still_owed_and_can_be_settled(ledger: Ledger) -> None:
+def test_all_five_waits_are_waited_before_a_failure_is_exhausted(ledger: Ledger, database: Database) -> None:
+    waits = []
     for _ in range(5):
         ledger.owe(JOB, failed())
-    (failure,) = ledger.failures()
-    assert (failure.status, failure.attempts, failure.next_retry_at) == ("exhausted", 5, None)
+        waits.append(minutes_to_retry(database))
+    assert waits == [1, 2, 4, 8, 16]
     ledger.owe(JOB, failed())
-    assert (owed(ledger).status, owed(ledger).attempts) == ("exhausted", 6)
-    assert ledger.settle(JOB, ["events/1.json"]) == 1
+    (failure,) = ledger.failures()
+    assert (failure.status, failure.attempts, failure.next_retry_at) == ("exhausted", 6, None)
+    assert failure.attempts == failure.max_attempts
+    ledger.owe(JOB, failed())
+    assert (owed(ledger).status, owed(ledger).attempts) == ("exhausted", 7)
+    assert ledger.settle(JOB, ["events/1.json"]) == 1, "it is still owed, and can be settled"
 
 
 def test_the_waits_of_the_design() -> None:
@@ -224,7 +258,7 @@ def test_a_resolved_failure_that_comes_back_is_a_new_row_that_starts_over(ledger
 
 
 def test_failures_at_the_same_time_make_one_row_and_all_count(database: Database) -> None:
-    ledger = Ledger(database.engine, max_attempts=100)
+    ledger = Ledger(database.engine, max_retries=100)
     barrier, errors = threading.Barrier(8), list[Exception]()
 
     def work() -> None:
@@ -243,6 +277,114 @@ def test_failures_at_the_same_time_make_one_row_and_all_count(database: Database
     assert not errors
     assert owed(ledger).attempts == 40
     assert database.execute("select count(*) from quarantine") == [(1,)]
+
+
+# --- retries
+
+
+def pass_minutes(database: Database, minutes: int) -> None:
+    database.execute(f"update ingestion_failures set next_retry_at = next_retry_at - interval '{minutes} minutes'")
+
+
+def due(ledger: Ledger) -> list[str]:
+    return [failure.document for failure in ledger.due()]
+
+
+def test_what_is_due_comes_the_longest_due_first(ledger: Ledger, database: Database) -> None:
+    for document in ("a", "b", "b", "c"):
+        ledger.owe(JOB, failed(document=document))
+    assert due(ledger) == []
+    pass_minutes(database, 2)
+    assert due(ledger) == ["a", "c", "b"]
+
+
+def test_a_retry_under_way_is_not_due_and_a_further_failure_ends_it(ledger: Ledger, database: Database) -> None:
+    ledger.owe(JOB, failed())
+    pass_minutes(database, 1)
+    identifier = owed(ledger).failure_id
+    assert ledger.begin_retry([identifier]) == {identifier}
+    assert (owed(ledger).status, owed(ledger).attempts) == ("retrying", 1)
+    assert due(ledger) == []
+    ledger.owe(JOB, failed())
+    assert (owed(ledger).status, owed(ledger).attempts) == ("pending", 2)
+    assert minutes_to_retry(database) == 2
+
+
+def test_success_ends_a_retry(ledger: Ledger) -> None:
+    ledger.owe(JOB, failed())
+    ledger.begin_retry([owed(ledger).failure_id])
+    assert ledger.settle(JOB, ["events/1.json"]) == 1
+    assert ledger.failures() == []
+
+
+def test_a_retry_begins_once_and_only_where_something_is_owed(ledger: Ledger) -> None:
+    for document in ("a", "b"):
+        ledger.owe(JOB, failed(document=document))
+    first, second = (failure.failure_id for failure in ledger.failures())
+    ledger.settle(JOB, ["b"])
+    assert ledger.begin_retry([first, second, -1]) == {first}
+    assert ledger.begin_retry([first]) == set()
+    assert ledger.begin_retry([]) == set()
+
+
+def test_a_retry_that_died_is_due_again_after_half_an_hour_and_counts(ledger: Ledger, database: Database) -> None:
+    ledger.owe(JOB, failed(Verdict.MALFORMED))
+    identifier = owed(ledger).failure_id
+    ledger.begin_retry([identifier])
+    pass_minutes(database, 29)
+    assert due(ledger) == []
+    pass_minutes(database, 1)
+    assert due(ledger) == ["events/1.json"]
+    assert ledger.begin_retry([identifier]) == {identifier}
+    assert (owed(ledger).status, owed(ledger).attempts) == ("retrying", 2)
+    assert due(ledger) == []
+
+
+def test_retries_that_always_die_exhaust_a_failure(ledger: Ledger, database: Database) -> None:
+    ledger.owe(JOB, failed())
+    identifier = owed(ledger).failure_id
+    begun = 0
+    while ledger.begin_retry([identifier]):
+        begun += 1
+        pass_minutes(database, 30)
+    assert begun == 5
+    assert (owed(ledger).status, owed(ledger).attempts, owed(ledger).next_retry_at) == ("exhausted", 6, None)
+    assert owed(ledger).last_failed_at > owed(ledger).first_failed_at
+
+
+def test_an_exhausted_failure_is_not_due_and_can_be_retried_all_the_same(ledger: Ledger, database: Database) -> None:
+    for _ in range(6):
+        ledger.owe(JOB, failed())
+    assert due(ledger) == []
+    identifier = owed(ledger).failure_id
+    assert ledger.begin_retry([identifier]) == {identifier}
+    assert owed(ledger).status == "retrying"
+    ledger.owe(JOB, failed())
+    assert owed(ledger).status == "exhausted"
+
+
+# --- what a failure's reader is shown
+
+
+def test_the_last_attempts_of_a_failures_job_come_newest_first(ledger: Ledger) -> None:
+    other = Job(JOB.source, JOB.job, "la-liga_2020-2021")
+    ledger.owe(JOB, failed())
+    for number in range(7):
+        with ledger.attempt(JOB) as attempt:
+            attempt.rows = number
+        with ledger.attempt(other) as attempt:
+            attempt.rows = -1
+    assert [row["rows"] for row in ledger.last_attempts(owed(ledger))] == [6, 5, 4, 3, 2]
+
+
+def test_the_quarantines_row_is_that_of_the_kept_bytes(ledger: Ledger) -> None:
+    ledger.owe(JOB, failed(Verdict.MALFORMED, content=b"old bytes"), "ab" * 32)
+    ledger.owe(JOB, failed(Verdict.MALFORMED, content=b"new"), "cd" * 32)
+    row = ledger.quarantined(owed(ledger))
+    assert row is not None
+    assert (row["sha256"], row["size_bytes"]) == ("cd" * 32, 3)
+    ledger.owe(JOB, failed())
+    assert ledger.quarantined(owed(ledger)) is None
 
 
 # --- quarantine

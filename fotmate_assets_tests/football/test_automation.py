@@ -12,9 +12,8 @@ from dagster import (
     DagsterInstance,
     RunRequest,
     ScheduleDefinition,
-    SkipReason,
+    SensorEvaluationContext,
     build_schedule_context,
-    build_sensor_context,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -242,59 +241,51 @@ def test_schedules_run_at_the_hours_they_say() -> None:
 
 
 def recovery(instance: DagsterInstance, database: Database) -> list[RunRequest] | str:
-    """What a tick of the recovery sensor asks for, or why it skips."""
-    with build_sensor_context(instance=instance, resources={"postgres": Postgres(url=database.writer_url)}) as context:
-        told = list(automation.football_recovery(context))  # type: ignore[arg-type]
-    (first, *_) = told
-    return str(first.skip_message) if isinstance(first, SkipReason) else told
+    """What a tick of the recovery sensor asks for, or why it skips; resolved as the daemon does."""
+    repository = build_defs(postgres=Postgres(url=database.writer_url)).get_repository_def()
+    sensor = repository.get_sensor_def("failure_recovery")
+    # With instance_ref, as the daemon does: without it Dagster does not look for dynamic partitions.
+    with SensorEvaluationContext(
+        instance.get_ref(),
+        instance=instance,
+        repository_def=repository,
+        resources={"postgres": repository.get_top_level_resources()["postgres"]},
+    ) as context:
+        data = sensor.evaluate_tick(context)
+    return data.skip_message or list(data.run_requests or [])
 
 
-def owe(database: Database, season: str, document: str, verdict: Verdict = Verdict.TRANSPORT) -> None:
-    job = Job("statsbomb", "football/statsbomb_raw", season)
-    Ledger(database.engine).owe(job, SourceError(verdict, "statsbomb", document, "gone"))
+def owe(database: Database, job: str, season: str) -> None:
+    error = SourceError(Verdict.TRANSPORT, "statsbomb", "events/1.json", "gone")
+    Ledger(database.engine).owe(Job("statsbomb", job, season), error)
+    database.execute("update ingestion_failures set next_retry_at = next_retry_at - interval '1 hour'")
 
 
-def pass_minutes(database: Database, minutes: int) -> None:
-    """Let the ledger's retry times come nearer."""
-    database.execute(f"update ingestion_failures set next_retry_at = next_retry_at - interval '{minutes} minutes'")
-
-
-def test_what_is_owed_is_tried_again_when_it_is_due_and_not_before(
+def test_what_a_season_owes_is_tried_again_as_a_run_of_the_season(
     database: Database, instance: DagsterInstance
 ) -> None:
-    assert recovery(instance, database) == "nothing that is owed is due"
-    owe(database, KEY, "events/1.json")
-    owe(database, KEY, "events/2.json")
-    assert recovery(instance, database) == "nothing that is owed is due"
-    pass_minutes(database, 2)
+    for job in ("football/statsbomb_raw", "football/matches"):
+        owe(database, job, KEY)
     found = recovery(instance, database)
-    assert isinstance(found, list)
-    (request,) = found
-    assert request.partition_key == KEY
-    once_more = recovery(instance, database)
-    assert isinstance(once_more, list)
-    assert [each.run_key for each in once_more] == [request.run_key], "the same attempt, the same key"
-
-    owe(database, KEY, "events/1.json")
-    pass_minutes(database, 3)
-    again = recovery(instance, database)
-    assert isinstance(again, list)
-    (second,) = again
-    assert second.run_key != request.run_key
+    assert isinstance(found, list), found
+    assert [(each.job_name, each.partition_key) for each in found] == [("football_season", KEY)]
 
 
-def test_what_asking_again_cannot_mend_is_not_tried_by_itself(database: Database, instance: DagsterInstance) -> None:
-    for verdict in (Verdict.MALFORMED, Verdict.AUTH, Verdict.BLOCKED):
-        owe(database, KEY, str(verdict), verdict)
-    pass_minutes(database, 100)
-    assert recovery(instance, database) == "nothing that is owed is due"
-
-
-def test_ten_seasons_at_most_are_tried_at_once(database: Database, instance: DagsterInstance) -> None:
-    seasons = [f"league-{number}_2025" for number in range(12)]
-    instance.add_dynamic_partitions("season", seasons)
-    for season in seasons:
-        owe(database, season, "events/1.json")
-    pass_minutes(database, 2)
+def test_a_provider_whose_seasons_could_not_be_read_is_asked_for_them_again(
+    database: Database, instance: DagsterInstance
+) -> None:
+    owe(database, "football/season_catalogue", "")
     found = recovery(instance, database)
-    assert [request.partition_key for request in found if isinstance(request, RunRequest)] == seasons[:10]
+    assert isinstance(found, list), found
+    assert [(each.job_name, each.partition_key) for each in found] == [("football_catalogue", None)]
+
+
+def test_a_season_that_is_not_registered_is_told_and_stops_no_other(
+    database: Database, instance: DagsterInstance
+) -> None:
+    owe(database, "football/matches", "x_1")
+    assert recovery(instance, database) == "due, and cannot be retried: football_season: no partition 'x_1' here"
+    owe(database, "football/matches", KEY)
+    found = recovery(instance, database)
+    assert isinstance(found, list), found
+    assert [each.partition_key for each in found] == [KEY]

@@ -1,0 +1,1 @@
+"""KRA's services (B551015), made from simulated races."""

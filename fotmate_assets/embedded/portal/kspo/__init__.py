@@ -1,0 +1,1 @@
+"""KSPO's services (B551014) for cycles and boats, made from simulated races."""

@@ -1,0 +1,1 @@
+"""Racing: Korean horse (KRA), cycle and boat (KSPO) races as daily partitions."""

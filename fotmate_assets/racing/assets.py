@@ -1,0 +1,236 @@
+"""The racing assets: thin op bodies over `ingest`, with what people look at as metadata."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    BackfillPolicy,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    TableRecord,
+    asset,
+    multi_asset,
+)
+from sqlalchemy import text
+
+from fotmate_assets.core.failures import failure_list, infrastructure_retried, permanent_failure
+from fotmate_assets.core.io_managers import table_schema
+from fotmate_assets.core.postgres import in_transaction
+from fotmate_assets.core.resources import ObjectStorage, Postgres
+from fotmate_assets.core.tables import metadata as tables
+from fotmate_assets.racing import partitions, queries
+from fotmate_assets.racing.form import refresh_form
+from fotmate_assets.racing.ingest import Outcome, RaceDays, run_race_days
+from fotmate_assets.racing.model import KST
+from fotmate_assets.racing.resources import RacePortals
+from fotmate_assets.racing.shelves import Shelves
+from fotmate_assets.racing.sources.source import Family
+
+GROUP = "racing"
+OWNERS = ["team:racing-data"]
+TAGS = {"domain": "racing"}
+CODE_VERSION = "1"
+
+SEED = Path(__file__).parents[2] / "sql" / "seeds" / "tracks.sql"
+
+DAY_TABLES = {
+    Family.RACES: "Races with post times and status; the calendar they hang from.",
+    Family.ENTRIES: "Declared runners with jockeys, weights, scratches.",
+    Family.RESULTS: "Finishing order, times, margins, final win and place odds.",
+    Family.PAYOFFS: "What each pool paid, with the final odds of the combinations that won.",
+}
+
+MADE_FROM = {
+    Family.RACES: "tracks",
+    Family.ENTRIES: Family.RACES,
+    Family.RESULTS: Family.ENTRIES,
+    Family.PAYOFFS: Family.RESULTS,
+}
+
+
+def _key(name: str) -> AssetKey:
+    return AssetKey(["racing", str(name)])
+
+
+@asset(
+    key=_key("tracks"),
+    group_name=GROUP,
+    owners=OWNERS,
+    tags=TAGS,
+    kinds={"postgres", "sql"},
+    code_version=CODE_VERSION,
+    metadata={"dagster/column_schema": table_schema(tables.tables["tracks"]), "dagster/table_name": "tracks"},
+)
+def tracks(postgres: Postgres) -> MaterializeResult[None]:
+    """The race tracks, from `sql/seeds/tracks.sql`."""
+    seed = SEED.read_text("utf-8")
+    with infrastructure_retried():
+        in_transaction(postgres.engine, lambda connection: connection.execute(text(seed)))
+        with postgres.engine.connect() as connection:
+            rows = connection.execute(text("select * from tracks order by sport, track_id")).mappings().all()
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": len(rows),
+            "tracks": MetadataValue.table([TableRecord(dict(row)) for row in rows]),
+        }
+    )
+
+
+class RaceDayConfig(Config):
+    """How to bring race dates up to date."""
+
+    fetch: bool = True
+    """False: ask nobody, and build the meetings again from the kept bytes."""
+
+
+@multi_asset(
+    name="racing_tables",
+    specs=[
+        AssetSpec(
+            key=_key(family),
+            deps=[_key(MADE_FROM[family])],
+            partitions_def=partitions.race_date,
+            group_name=GROUP,
+            owners=OWNERS,
+            tags=TAGS,
+            kinds={"postgres"},
+            code_version=CODE_VERSION,
+            description=description,
+            metadata={
+                "partition_expr": "race_date",
+                "dagster/column_schema": table_schema(tables.tables[family]),
+                "dagster/table_name": family.value,
+            },
+        )
+        for family, description in DAY_TABLES.items()
+    ],
+    partitions_def=partitions.race_date,
+    backfill_policy=BackfillPolicy.single_run(),
+    can_subset=True,
+)
+def racing_tables(
+    context: AssetExecutionContext,
+    config: RaceDayConfig,
+    postgres: Postgres,
+    raw: ObjectStorage,
+    portals: RacePortals,
+) -> Iterator[MaterializeResult[None]]:
+    """One transaction per race date and track, from the kept bytes. What fails is owed, and the rest is loaded."""
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    families = [family for family in DAY_TABLES if _key(family) in context.selected_asset_keys]
+    report = RaceDays()
+    with infrastructure_retried(), portals.open(postgres.engine) as sources:
+        for source, portal in sources:
+            report.add(
+                run_race_days(
+                    source,
+                    portal if config.fetch else None,
+                    days,
+                    families,
+                    Shelves(raw.raw_zone, postgres.engine),
+                    postgres.engine,
+                    postgres.ledger,
+                    lambda: datetime.now(UTC),
+                    in_flight=portals.in_flight,
+                    run_id=context.run.run_id,
+                    on_progress=context.log.info,
+                )
+            )
+    for failure in report.failures:
+        context.log.error(str(failure))
+    if report.failures:
+        # The ledger retries it: the daemon must not run all of this again.
+        context.instance.add_run_tags(context.run.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
+        if not report.loaded and not report.unchanged:
+            raise permanent_failure(context, report.failures)
+    with postgres.engine.connect() as connection:
+        counts = queries.row_counts(connection, days)
+        races = queries.races_by_date(connection, days[0]) if len(days) == 1 else []
+    rows = "dagster/partition_row_count" if len(days) == 1 else "rows_in_range"
+    for family in families:
+        yield MaterializeResult(
+            asset_key=_key(family),
+            metadata={rows: counts[family], **_told(report, family), **_race_table(family, races)},
+        )
+
+
+def _told(report: RaceDays, family: Family) -> dict[str, Any]:
+    """What a run came to, for its family."""
+    mine = [outcome for outcome in report.outcomes if outcome.family is family]
+    failures = [outcome.error for outcome in mine if outcome.error is not None]
+    return {
+        "rows_written": sum(getattr(meeting, family) for meeting in report.loaded),
+        "meetings_written": len(report.loaded),
+        "meetings_unchanged": report.unchanged,
+        "documents_asked": report.requests,
+        **({"verdicts": MetadataValue.md(_verdicts(mine))} if mine else {}),
+        **({"failures": MetadataValue.md(failure_list(failures))} if failures else {}),
+    }
+
+
+def _verdicts(outcomes: list[Outcome]) -> str:
+    """Outcomes as a Markdown table: verdict, documents."""
+    by_verdict: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        by_verdict.setdefault(outcome.verdict, []).append(outcome.document)
+    rows = [
+        f"| {verdict} | {len(set(names))} | {', '.join(sorted(set(names))[:20])} |"
+        for verdict, names in by_verdict.items()
+    ]
+    return "\n".join(["| verdict | documents | names |", "| --- | --- | --- |", *rows])
+
+
+def _race_table(family: Family, races: list[queries.RaceSummary]) -> dict[str, Any]:
+    """The day's races as a table, in Korean time."""
+    if family not in (Family.RACES, Family.RESULTS) or not races:
+        return {}
+    records = [
+        TableRecord(
+            {
+                "race": race.race_id,
+                "track": race.track,
+                "post_time": f"{race.post_time.astimezone(KST):%H:%M}" if race.post_time else "",
+                "status": race.status,
+                "runners": race.runners,
+                "winner": race.winner or "",
+                "final_win_odds": race.win_odds,
+            }
+        )
+        for race in races
+    ]
+    return {"race_card": MetadataValue.table(records)}
+
+
+@asset(
+    key=_key("form"),
+    deps=[_key("entries"), _key("results")],
+    partitions_def=partitions.race_date,
+    backfill_policy=BackfillPolicy.single_run(),
+    group_name=GROUP,
+    owners=OWNERS,
+    tags=TAGS,
+    kinds={"postgres", "sql"},
+    code_version=CODE_VERSION,
+    metadata={
+        "partition_expr": "race_date",
+        "dagster/column_schema": table_schema(tables.tables["form"]),
+        "dagster/table_name": "form",
+    },
+)
+def form(context: AssetExecutionContext, postgres: Postgres) -> MaterializeResult[None]:
+    """Win rates of the day's runners and jockeys over the 365 days before it: what was known that morning."""
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    with infrastructure_retried():
+        rows = refresh_form(postgres.engine, days)
+    return MaterializeResult(
+        metadata={"dagster/partition_row_count" if len(days) == 1 else "rows_in_range": rows, "rows_written": rows}
+    )
+
+
+ASSETS = [tracks, racing_tables, form]

@@ -1,0 +1,53 @@
+"""The racing sources as a Dagster resource."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dagster import ConfigurableResource
+from sqlalchemy import Engine
+
+from fotmate_assets.core.http import HttpClient
+from fotmate_assets.racing.quota import PostgresQuota
+from fotmate_assets.racing.sources.kra.source import KRA
+from fotmate_assets.racing.sources.kspo.source import KSPO
+from fotmate_assets.racing.sources.portal import KRA as KRA_STYLE
+from fotmate_assets.racing.sources.portal import KSPO as KSPO_STYLE
+from fotmate_assets.racing.sources.portal import Portal
+from fotmate_assets.racing.sources.source import RaceSource
+
+
+class RacePortals(ConfigurableResource["RacePortals"]):
+    """The public data portal, asked as KRA and as KSPO."""
+
+    kra_url: str
+    kspo_url: str
+    service_key: str | None = None
+    """The decoding key; give it as an EnvVar, so that no page shows it. Without one nobody is asked."""
+    daily_quota: int = 10_000
+    timeout_s: float = 30.0
+    requests_per_s: float = 10.0
+    attempts: int = 5
+    first_wait_s: float = 1.0
+    in_flight: int = 16
+
+    @contextmanager
+    def open(self, engine: Engine) -> Iterator[list[tuple[RaceSource, Portal]]]:
+        """Each source with its portal, whose connections are closed at the end."""
+        clients = []
+        try:
+            found: list[tuple[RaceSource, Portal]] = []
+            for source, root, style in ((KRA(), self.kra_url, KRA_STYLE), (KSPO(), self.kspo_url, KSPO_STYLE)):
+                client = HttpClient(
+                    source.name,
+                    timeout_s=self.timeout_s,
+                    per_second=self.requests_per_s,
+                    attempts=self.attempts,
+                    first_wait_s=self.first_wait_s,
+                )
+                clients.append(client)
+                quota = PostgresQuota(engine, source.name, self.daily_quota)
+                found.append((source, Portal(client, root, style, self.service_key, quota)))
+            yield found
+        finally:
+            for client in clients:
+                client.close()

@@ -1,0 +1,1 @@
+"""The portals that racing data comes from."""

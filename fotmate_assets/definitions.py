@@ -30,6 +30,7 @@ from fotmate_assets.racing import checks as racing_checks
 from fotmate_assets.racing.resources import RacePortals
 from fotmate_assets.settings import Settings
 
+
 def _secret(variable: str, is_set: object) -> EnvVar | None:
     """A secret by its variable, which is all that Dagster's pages show; None where it is not set."""
     return EnvVar(variable) if is_set else None
@@ -41,7 +42,7 @@ def build_defs(**overrides: Any) -> Definitions:
     if not structlog.is_configured():
         configure_logging(settings.log_level, settings.log_format)
     postgres = Postgres(
-        url=EnvVar("FOTMATE_DATABASE_URL"), pool_size=settings.pool_size, max_attempts=settings.max_attempts
+        url=EnvVar("FOTMATE_DATABASE_URL"), pool_size=settings.pool_size, max_retries=settings.max_attempts
     )
     lake = ObjectStorage(url=settings.lake_url, endpoint_url=settings.s3_endpoint_url)
     resources: dict[str, Any] = {

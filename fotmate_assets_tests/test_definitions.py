@@ -28,7 +28,7 @@ def test_the_definition_graph_is_the_recorded_one(defs: Definitions, snapshot: S
     for key in sorted(graph.get_all_asset_keys(), key=AssetKey.to_user_string):
         node = graph.get(key)
         assets[key.to_user_string()] = {
-            "partitions": node.partitions_def.name if node.partitions_def else None,  # type: ignore[attr-defined]
+            "partitions": getattr(node.partitions_def, "name", node.partitions_def and str(node.partitions_def)),
             "deps": sorted(dep.to_user_string() for dep in node.parent_keys),
             "group": node.group_name,
             "kinds": sorted(node.kinds),
@@ -47,7 +47,11 @@ def test_the_definition_graph_is_the_recorded_one(defs: Definitions, snapshot: S
         if isinstance(schedule, ScheduleDefinition)
     }
     sensors = {
-        each.name: {"seconds": each.minimum_interval_seconds, "job": each.job_name} for each in defs.sensors or []
+        each.name: {
+            "seconds": each.minimum_interval_seconds,
+            "jobs": sorted(target.job_name for target in each.targets),
+        }
+        for each in defs.sensors or []
     }
     assert {"assets": assets, "jobs": jobs, "schedules": schedules, "sensors": sensors} == snapshot
 
@@ -92,4 +96,4 @@ def test_dagster_itself_finds_the_code_location_valid(tmp_path: Path) -> None:
 def test_what_calls_the_outside_world_waits_to_be_started(defs: Definitions) -> None:
     automations = [*(defs.schedules or []), *(defs.sensors or [])]
     running: list[Any] = [each.name for each in automations if each.default_status.value != "STOPPED"]
-    assert running == ["retention_daily"]
+    assert running == ["retention_daily", "operations_summary", "failure_alerts"]

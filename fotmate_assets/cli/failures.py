@@ -99,11 +99,6 @@ def retry(failure_id: int, force: bool) -> int:
 
     0 resolved, 1 still owed, 2 unknown, 3 resolved already, 4 exhausted, which `force` tries all the same.
     """
-    from dagster import AssetKey
-
-    from fotmate_assets.cli.ingest import progress
-    from fotmate_assets.definitions import build_defs
-
     with _ledger() as ledger:
         failure = ledger.failure(failure_id)
         refusal = _refusal(failure_id, failure, force)
@@ -111,6 +106,12 @@ def retry(failure_id: int, force: bool) -> int:
             return refusal or 2
         again = run_for(failure)
         ledger.begin_retry([failure_id])
+
+    from dagster import AssetKey
+
+    from fotmate_assets.cli.ingest import progress
+    from fotmate_assets.definitions import build_defs
+
     with progress(f"{failure.source} {failure.document}") as on_event:
         result = runtime.execute(
             build_defs(),

@@ -17,8 +17,8 @@ class Postgres(ConfigurableResource["Postgres"]):
     url: str
     """`postgresql+psycopg://user:password@host:port/database`; give it as an EnvVar, so that no page shows it."""
     pool_size: int = 5
-    max_attempts: int = 5
-    """Attempts after which something owed is exhausted."""
+    max_retries: int = 5
+    """Retries after which something owed is exhausted."""
 
     @cached_property
     def engine(self) -> Engine:
@@ -28,7 +28,7 @@ class Postgres(ConfigurableResource["Postgres"]):
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger of this database."""
-        return Ledger(self.engine, self.max_attempts)
+        return Ledger(self.engine, self.max_retries)
 
     def teardown_after_execution(self, context: InitResourceContext) -> None:
         """Close the pool: a code server makes a resource for every tick of a schedule or sensor."""

@@ -1,5 +1,6 @@
 """The racing assets: thin op bodies over `ingest`, with what people look at as metadata."""
 
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from dagster import (
     asset,
     multi_asset,
 )
+from dagster_shared.utils.warnings import BetaWarning
 from sqlalchemy import text
 
 from fotmate_assets.core.failures import failure_list, infrastructure_retried, permanent_failure
@@ -29,8 +31,10 @@ from fotmate_assets.racing.form import refresh_form
 from fotmate_assets.racing.ingest import Outcome, RaceDays, run_race_days
 from fotmate_assets.racing.model import KST
 from fotmate_assets.racing.resources import RacePortals
-from fotmate_assets.racing.shelves import Shelves
 from fotmate_assets.racing.sources.source import Family
+
+# The dagster family is pinned.
+warnings.filterwarnings("ignore", "Parameter `backfill_policy`", BetaWarning)
 
 GROUP = "racing"
 OWNERS = ["team:racing-data"]
@@ -133,7 +137,7 @@ def racing_tables(
                     portal if config.fetch else None,
                     days,
                     families,
-                    Shelves(raw.raw_zone, postgres.engine),
+                    raw.raw_zone,
                     postgres.engine,
                     postgres.ledger,
                     lambda: datetime.now(UTC),

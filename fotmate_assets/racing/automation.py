@@ -23,7 +23,10 @@ from fotmate_assets.racing.partitions import race_date
 from fotmate_assets.racing.queries import RaceTime, last_attempts, race_times
 
 AHEAD = timedelta(days=7)
-"""How far the schedule is known to be asked for."""
+"""How far ahead the calendar is asked for."""
+
+BEHIND = timedelta(days=2)
+"""How far back: velodromes without a card are known from their ranking, the day after they raced."""
 
 PUBLISHED_WITHIN = timedelta(days=4)
 """Entries appear two or three days before the races."""
@@ -122,7 +125,7 @@ racing_day = define_asset_job(
     job=racing_calendar,
     cron_schedule="0 6 * * *",
     execution_timezone="Asia/Seoul",
-    description="06:00 KST: the races of the next seven days, in one run.",
+    description="06:00 KST: the races of the next seven days, and of the last two, in one run.",
 )
 def racing_schedules(context: ScheduleEvaluationContext) -> RunRequest:
     """Ask for the calendar."""
@@ -130,7 +133,7 @@ def racing_schedules(context: ScheduleEvaluationContext) -> RunRequest:
     return RunRequest(
         run_key=today.isoformat(),
         tags={
-            ASSET_PARTITION_RANGE_START_TAG: today.isoformat(),
+            ASSET_PARTITION_RANGE_START_TAG: (today - BEHIND).isoformat(),
             ASSET_PARTITION_RANGE_END_TAG: (today + AHEAD).isoformat(),
         },
     )

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from fotmate_assets.core.ledger import Attempt, Job, Ledger
 from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.racing.load import LoadedMeeting, known_meetings, load_meeting
 from fotmate_assets.racing.model import Meeting, MeetingCard, race_id, results_due_by
 from fotmate_assets.racing.shelves import Shelves
@@ -83,7 +84,7 @@ def run_race_days(
     portal: Portal | None,
     dates: Sequence[date],
     families: Sequence[Family],
-    shelves: Shelves,
+    zone: RawZone,
     engine: Engine,
     ledger: Ledger,
     now: Callable[[], datetime],
@@ -104,10 +105,10 @@ def run_race_days(
     for count, days in enumerate(months, start=1):
         started = time.monotonic()
         with ThreadPoolExecutor(in_flight, "portal") as threads:
-            one = _Days(source, portal, days, families, shelves, engine, threads, now()).run()
+            one = _Days(source, portal, days, families, Shelves(zone, engine), engine, threads, now()).run()
         duration_s = time.monotonic() - started
         asked = portal is not None
-        _record(source.name, days, families, one, shelves, ledger, asked=asked, duration_s=duration_s, run_id=run_id)
+        _record(source.name, days, families, one, zone, ledger, asked=asked, duration_s=duration_s, run_id=run_id)
         on_progress(
             f"[{count}/{len(months)}] {source.name} {days[0]}{f' to {days[-1]}' if len(days) > 1 else ''}: "
             f"{len(one.loaded)} meetings written, {one.unchanged} unchanged, {len(one.failures)} failures"
@@ -284,7 +285,7 @@ def _record(
     days: Sequence[date],
     families: Sequence[Family],
     report: RaceDays,
-    shelves: Shelves,
+    zone: RawZone,
     ledger: Ledger,
     *,
     asked: bool,
@@ -311,7 +312,7 @@ def _record(
         attempts.append((job, attempt, duration_s / (len(days) * len(families))))
         errors = {outcome.document: outcome.error for outcome in found if outcome.error is not None}
         for error in errors.values():
-            ledger.owe(job, error, shelves.zone.put(error.content) if error.content is not None else None)
+            ledger.owe(job, error, zone.put(error.content) if error.content is not None else None)
         ledger.settle_all_but(job, errors, verdict=None if asked else Verdict.MALFORMED)
     ledger.record(attempts)
 

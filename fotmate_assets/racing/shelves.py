@@ -19,7 +19,9 @@ from fotmate_assets.racing.sources.source import Family, Inquiry, Listing, RaceS
 
 
 class Shelves:
-    """Keeps and returns the answers of the portals. Safe for threads."""
+    """Keeps and returns the answers of the portals. Safe for threads. It remembers what it has read: make one for each
+    piece of work.
+    """
 
     def __init__(self, zone: RawZone, engine: Engine) -> None:
         self.zone = zone
@@ -27,6 +29,7 @@ class Shelves:
         self._lock = threading.Lock()
         self._unsaved: dict[str, list[Listing]] = defaultdict(list)
         self._manifests: dict[tuple[str, str], Manifest] = {}
+        self._listings: dict[str, Listing | None] = {}
 
     def put(self, listing: Listing) -> None:
         """Keep the bytes of an answer; `save` puts them on their shelf."""
@@ -53,6 +56,7 @@ class Shelves:
             if len(listing) or not _has_rows(self._read(source, listing.inquiry)):
                 for page in listing.pages:
                     manifest.record(page)
+                self._listings[listing.inquiry.document] = listing
         self.zone.save(manifest)
 
     def complete(
@@ -81,6 +85,11 @@ class Shelves:
 
     def _read(self, source: str, inquiry: Inquiry) -> Listing | None:
         """A kept answer; None where there is none, or its pages do not add up any more."""
+        if inquiry.document not in self._listings:
+            self._listings[inquiry.document] = self._read_anew(source, inquiry)
+        return self._listings[inquiry.document]
+
+    def _read_anew(self, source: str, inquiry: Inquiry) -> Listing | None:
         manifest = self._manifest(source, inquiry.shelf)
         pages = tuple(self._pages(manifest, inquiry.document))
         if not pages:

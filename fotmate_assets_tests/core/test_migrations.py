@@ -176,6 +176,13 @@ def a_value(column: Column[Any]) -> Any:
     named: dict[tuple[str | None, str], Any] = {
         (None, "verdict"): "ok",
         ("ingestion_failures", "status"): "pending",
+        ("alerts", "kind"): "failure",
+        (None, "sport"): "horse",
+        ("races", "status"): "finished",
+        ("race_changes", "kind"): "scratch",
+        ("results", "finish_status"): "finished",
+        ("payoffs", "pool"): "WIN",
+        ("payoffs", "is_capped"): False,
         ("ingestion_failures", "resolved_at"): None,
         ("id_review", "status"): "open",
         ("matches", "status"): "played",

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from fotmate_assets.racing.model import (
     KST,
     TRACKS,
+    ChangeKind,
     Entry,
     FinishStatus,
     Meeting,
@@ -25,6 +26,7 @@ from fotmate_assets.racing.model import (
     Sport,
     paying_combinations,
 )
+from fotmate_assets_tests.databases import Database
 
 DAY = date(2026, 11, 21)
 FIRST_OFF = time(10, 35)
@@ -32,6 +34,9 @@ BETWEEN = timedelta(minutes=30)
 NIGHT_BEFORE = datetime(2026, 11, 20, 20, 0, tzinfo=KST)
 DAYS_LATER = datetime(2026, 11, 24, 12, 0, tzinfo=KST)
 """When everything of `DAY` was due."""
+
+RACE = "horse-seoul-20261121-01"
+"""The first race of `make_card()`."""
 
 RUNNERS = {Sport.HORSE: 10, Sport.CYCLE: 7, Sport.BOAT: 6}
 POOLS = {
@@ -181,7 +186,7 @@ def make_payoffs(sport: Sport, results: Sequence[Result]) -> tuple[Payoff, ...]:
     starters = sum(result.finish_status.started for result in results)
     unsettled = "-".join(str(number) for number in sorted(positions, key=positions.__getitem__)[:3])
     return tuple(
-        Payoff(pool, numbers, 2.5, pool_label=pool.value, service="test")
+        Payoff(pool, numbers, 1.3 if pool is Pool.PLC else 2.5, pool_label=pool.value, service="test")
         for pool in POOLS[sport]
         for numbers in sorted(paying_combinations(pool, positions, starters)) or [unsettled]
         if pool.value.startswith("POOL") or paying_combinations(pool, positions, starters)
@@ -231,3 +236,22 @@ def row_versions(engine: Engine) -> dict[str, set[tuple[str, str]]]:
             table: {(str(row[0]), str(row[1])) for row in connection.execute(text(f"select ctid, xmin from {table}"))}
             for table in TABLES
         }
+
+
+def stored(database: Database, column: str, race_id: str = RACE) -> Any:
+    """A column of a race."""
+    return database.execute(f"select {column} from races where race_id = :race", race=race_id)[0][0]
+
+
+def history(database: Database, kind: ChangeKind | None = None) -> list[tuple[object, ...]]:
+    """Number of the race, runner, before, after and reason of every change, oldest first."""
+    return database.execute(
+        "select right(race_id, 2)::int, start_no, old_value, new_value, reason from race_changes "
+        "where kind = coalesce(:kind, kind) order by change_id",
+        kind=kind,
+    )
+
+
+def counts(database: Database) -> dict[str, object]:
+    """Rows of each racing table."""
+    return {table: database.execute(f"select count(*) from {table}")[0][0] for table in TABLES}

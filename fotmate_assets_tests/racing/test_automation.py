@@ -16,13 +16,12 @@ from fotmate_assets.core.ledger import Attempt, Job, Ledger
 from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.resources import Postgres
 from fotmate_assets.definitions import build_defs
-from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.racing import automation, partitions
 from fotmate_assets.racing.automation import entries_due, results_due
 from fotmate_assets.racing.load import load_meeting
 from fotmate_assets.racing.model import KST, RaceStatus, Sport
 from fotmate_assets.racing.queries import RaceTime
-from fotmate_assets_tests.databases import Database, fresh_database
+from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.racing.cards import DAY, NIGHT_BEFORE, Stage, make_card, off, with_race
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -250,20 +249,6 @@ def test_what_is_due_is_read_from_the_database(now: datetime, sport: Sport, days
 
 
 @pytest.fixture(scope="module")
-def _made(stack: Stack, _template: str) -> Iterator[Database]:
-    with fresh_database(stack, _template) as made:
-        yield made
-
-
-@pytest.fixture
-def database(_made: Database) -> Database:
-    """The module's database without a race or an attempt."""
-    for table in ("races", "meetings", "ingestion_jobs"):
-        _made.execute(f"delete from {table}")
-    return _made
-
-
-@pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
     with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
         yield made
@@ -275,14 +260,14 @@ def repository() -> Any:
 
 
 @pytest.fixture
-def evaluate(database: Database, instance: DagsterInstance, repository: Any) -> Any:
+def evaluate(emptied: Database, instance: DagsterInstance, repository: Any) -> Any:
     """The run requests of a tick, or why there are none; resolved as the daemon does."""
 
     def tick(schedule: ScheduleDefinition, now: datetime) -> list[RunRequest] | str:
         with build_schedule_context(
             instance=instance,
             scheduled_execution_time=now,
-            resources={"postgres": Postgres(url=database.writer_url)},
+            resources={"postgres": Postgres(url=emptied.writer_url)},
             repository_def=repository,
         ) as context:
             data = schedule.evaluate_tick(context)
@@ -294,10 +279,10 @@ def evaluate(database: Database, instance: DagsterInstance, repository: Any) -> 
     return tick
 
 
-def asked(database: Database, job: str, day: date, at: datetime) -> None:
+def asked(emptied: Database, job: str, day: date, at: datetime) -> None:
     """A look at a race date that ended at a moment."""
-    Ledger(database.engine).record([(Job("kra", job, day.isoformat()), Attempt(Verdict.OK), 1.0)])
-    database.execute(
+    Ledger(emptied.engine).record([(Job("kra", job, day.isoformat()), Attempt(Verdict.OK), 1.0)])
+    emptied.execute(
         "update ingestion_jobs set finished_at = :at where job_id = (select max(job_id) from ingestion_jobs)", at=at
     )
 
@@ -333,7 +318,8 @@ def test_the_calendar_of_today_and_seven_days_is_asked_for_in_one_run(
     (request,) = evaluate(automation.racing_schedules, tick)
     assert request.run_key == first
     assert request.partition_key is None
-    assert request.tags["dagster/asset_partition_range_start"] == first
+    two_days_before = date.fromisoformat(first) - timedelta(days=2)
+    assert request.tags["dagster/asset_partition_range_start"] == two_days_before.isoformat()
     assert request.tags["dagster/asset_partition_range_end"] == last
     keys = partitions.race_date.get_partition_keys(current_time=tick)
     assert keys[-8:][0] == first
@@ -350,9 +336,9 @@ def test_an_empty_database_skips_and_says_so(evaluate: Any) -> None:
     )
 
 
-def test_a_date_with_entries_to_come_is_a_run(database: Database, evaluate: Any) -> None:
-    load_meeting(database.engine, make_card(stage=Stage.PLAN), NIGHT_BEFORE)
-    load_meeting(database.engine, make_card("misari", DAY + timedelta(days=2), stage=Stage.PLAN), NIGHT_BEFORE)
+def test_a_date_with_entries_to_come_is_a_run(emptied: Database, evaluate: Any) -> None:
+    load_meeting(emptied.engine, make_card(stage=Stage.PLAN), NIGHT_BEFORE)
+    load_meeting(emptied.engine, make_card("misari", DAY + timedelta(days=2), stage=Stage.PLAN), NIGHT_BEFORE)
     found = evaluate(automation.racing_entries, NIGHT_BEFORE)
     assert [(each.partition_key, each.run_key) for each in found] == [
         ("2026-11-21", "2026-11-21@2026-11-20T20:00:00+09:00"),
@@ -361,18 +347,18 @@ def test_a_date_with_entries_to_come_is_a_run(database: Database, evaluate: Any)
     assert {each.tags["dagster/partition"] for each in found} == {"2026-11-21", "2026-11-23"}
 
 
-def test_what_was_looked_at_just_now_is_left_alone_with_a_reason(database: Database, evaluate: Any) -> None:
-    load_meeting(database.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
-    asked(database, "racing/entries", DAY, NIGHT_BEFORE - 10 * MINUTE)
-    asked(database, "racing/results", DAY, NIGHT_BEFORE - timedelta(days=1))
+def test_what_was_looked_at_just_now_is_left_alone_with_a_reason(emptied: Database, evaluate: Any) -> None:
+    load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
+    asked(emptied, "racing/entries", DAY, NIGHT_BEFORE - 10 * MINUTE)
+    asked(emptied, "racing/results", DAY, NIGHT_BEFORE - timedelta(days=1))
     assert evaluate(automation.racing_entries, NIGHT_BEFORE) == (
         "no entries are due among 3 races from 2026-11-20 to 2026-11-24; the next race is off at 2026-11-21 10:35 KST"
     )
     assert len(evaluate(automation.racing_entries, NIGHT_BEFORE + 6 * HOUR)) == 1
 
 
-def test_races_that_are_over_are_a_run_until_they_are_complete(database: Database, evaluate: Any) -> None:
-    load_meeting(database.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
+def test_races_that_are_over_are_a_run_until_they_are_complete(emptied: Database, evaluate: Any) -> None:
+    load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
     assert evaluate(automation.racing_results, off(1) + 4 * MINUTE) == (
         "no race waits for its result among 3 races from 2026-11-12 to 2026-11-21; "
         "the next race is off at 2026-11-21 11:05 KST"
@@ -380,30 +366,30 @@ def test_races_that_are_over_are_a_run_until_they_are_complete(database: Databas
     tick = off(1) + 10 * MINUTE
     (request,) = evaluate(automation.racing_results, tick)
     assert (request.partition_key, request.run_key) == ("2026-11-21", "2026-11-21@2026-11-21T10:45:00+09:00")
-    load_meeting(database.engine, make_card(), tick)
+    load_meeting(emptied.engine, make_card(), tick)
     assert evaluate(automation.racing_results, off(3) + HOUR) == (
         "no race waits for its result among 3 races from 2026-11-12 to 2026-11-21"
     )
 
 
-def test_boats_are_looked_for_the_next_day(database: Database, evaluate: Any) -> None:
+def test_boats_are_looked_for_the_next_day(emptied: Database, evaluate: Any) -> None:
     card = make_card("misari", stage=Stage.CARD)
     for race_no in (1, 2, 3):
         card = with_race(card, race_no, scheduled_post_time=None, post_time=None)
-    load_meeting(database.engine, card, NIGHT_BEFORE)
+    load_meeting(emptied.engine, card, NIGHT_BEFORE)
     assert isinstance(evaluate(automation.racing_results, off(3) + HOUR), str)
     (request,) = evaluate(automation.racing_results, off(1, DAY + timedelta(days=1)))
     assert request.partition_key == "2026-11-21"
 
 
-def test_the_tick_for_results_moves_the_statuses(database: Database, evaluate: Any) -> None:
-    load_meeting(database.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
+def test_the_tick_for_results_moves_the_statuses(emptied: Database, evaluate: Any) -> None:
+    load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
     evaluate(automation.racing_results, off(2) - MINUTE)
-    assert database.execute("select status from races order by race_id") == [("live",), ("upcoming",), ("upcoming",)]
+    assert emptied.execute("select status from races order by race_id") == [("live",), ("upcoming",), ("upcoming",)]
 
 
-def test_the_same_tick_asks_for_the_same_run_wherever_it_is_told(database: Database, evaluate: Any) -> None:
-    load_meeting(database.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
+def test_the_same_tick_asks_for_the_same_run_wherever_it_is_told(emptied: Database, evaluate: Any) -> None:
+    load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
     tick = off(1) + 10 * MINUTE
     for schedule in (automation.racing_entries, automation.racing_results):
         here, there = evaluate(schedule, tick), evaluate(schedule, tick.astimezone(UTC))
@@ -411,17 +397,17 @@ def test_the_same_tick_asks_for_the_same_run_wherever_it_is_told(database: Datab
         assert here[0].run_key == there[0].run_key != later[0].run_key
 
 
-def test_today_is_koreas(database: Database, evaluate: Any) -> None:
+def test_today_is_koreas(emptied: Database, evaluate: Any) -> None:
     """At three in the morning in Korea UTC has yesterday, whose last date to look at is one less."""
     day = DAY + timedelta(days=4)
-    load_meeting(database.engine, make_card(day=day, stage=Stage.PLAN), NIGHT_BEFORE)
+    load_meeting(emptied.engine, make_card(day=day, stage=Stage.PLAN), NIGHT_BEFORE)
     found = evaluate(automation.racing_entries, datetime(2026, 11, 20, 18, 0, tzinfo=UTC))
     assert [each.partition_key for each in found] == ["2026-11-25"]
     assert isinstance(evaluate(automation.racing_entries, datetime(2026, 11, 20, 14, 59, tzinfo=UTC)), str)
 
 
-def test_a_result_is_given_up_after_a_week(database: Database, evaluate: Any) -> None:
-    load_meeting(database.engine, make_card("misari", stage=Stage.CARD), NIGHT_BEFORE)
+def test_a_result_is_given_up_after_a_week(emptied: Database, evaluate: Any) -> None:
+    load_meeting(emptied.engine, make_card("misari", stage=Stage.CARD), NIGHT_BEFORE)
     assert len(evaluate(automation.racing_results, BOAT_LIMIT + timedelta(days=7) - MINUTE)) == 1
     assert isinstance(evaluate(automation.racing_results, BOAT_LIMIT + timedelta(days=7)), str)
 

@@ -19,7 +19,6 @@ from fotmate_assets.embedded.upstream import Upstream
 from fotmate_assets.racing.ingest import RaceDays, run_race_days
 from fotmate_assets.racing.model import KST, Sport, race_id
 from fotmate_assets.racing.quota import PostgresQuota
-from fotmate_assets.racing.shelves import Shelves
 from fotmate_assets.racing.sources.kra.source import KRA
 from fotmate_assets.racing.sources.kspo.source import KSPO
 from fotmate_assets.racing.sources.portal import KRA as KRA_STYLE
@@ -63,7 +62,7 @@ class Racing:
                     portal if fetch else None,
                     days,
                     families,
-                    Shelves(self.zone, self.database.engine),
+                    self.zone,
                     self.database.engine,
                     self.ledger,
                     self.clock,
@@ -131,8 +130,7 @@ def truth(racing: Racing, day: date) -> dict[str, Race]:
                 {(p.pool.value, p.combination, p.odds) for p in each.payoffs or ()},
             )
             if card.meeting.track.sport is not Sport.HORSE:  # KSPO's cards do not say who was scratched
-                entries = {(number, name, None, False) for number, name, *_ in found[name].entries}
-                found[name].entries = entries
+                found[name].entries = {(number, runner, None, False) for number, runner, *_ in found[name].entries}
     return found
 
 

@@ -431,10 +431,24 @@ def upgrade() -> None:
     op.create_index(op.f("ix_results_jockey_id_race_date"), "results", ["jockey_id", "race_date"], unique=False)
     op.create_index(op.f("ix_results_race_date"), "results", ["race_date"], unique=False)
     op.create_index(op.f("ix_results_runner_id_race_date"), "results", ["runner_id", "race_date"], unique=False)
+    op.drop_index("ix_ingestion_failures_due", table_name="ingestion_failures")
+    op.create_index(
+        "ix_ingestion_failures_due",
+        "ingestion_failures",
+        ["next_retry_at"],
+        postgresql_where=sa.text("next_retry_at is not null"),
+    )
     op.execute(SEED.read_text("utf-8"))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_ingestion_failures_due", table_name="ingestion_failures")
+    op.create_index(
+        "ix_ingestion_failures_due",
+        "ingestion_failures",
+        ["next_retry_at"],
+        postgresql_where=sa.text("status = 'pending'"),
+    )
     op.drop_index(op.f("ix_results_runner_id_race_date"), table_name="results")
     op.drop_index(op.f("ix_results_race_date"), table_name="results")
     op.drop_index(op.f("ix_results_jockey_id_race_date"), table_name="results")

@@ -46,9 +46,9 @@ class Inquiry:
     """Fields that together tell rows apart; a portal that repeats a page repeats them. Empty: whole rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Listing:
-    """The whole answer to an inquiry: every page, rows in the order of the pages."""
+    """The whole answer to an inquiry: every page, rows in the order of the pages. Equal to itself only."""
 
     inquiry: Inquiry
     pages: tuple[RawDocument, ...]

@@ -123,7 +123,8 @@ def test_every_name_says_that_it_is_simulated(races: RaceCalendar) -> None:
     assert all(person.name.endswith("모의") for person in people)
 
 
-def test_nobody_is_in_two_places_on_a_day(races: RaceCalendar) -> None:
+def test_nobody_is_in_two_places_on_a_day_and_no_horse_runs_two_days_in_a_row(races: RaceCalendar) -> None:
+    yesterday: set[str] = set()
     for day in (date(2026, 11, 13), date(2026, 11, 14), date(2026, 11, 15)):
         starts = Counter(
             (race.sport, runner.identity.number)
@@ -132,6 +133,9 @@ def test_nobody_is_in_two_places_on_a_day(races: RaceCalendar) -> None:
             for runner in race.runners
         )
         assert set(starts.values()) == {1}
+        horses = {number for sport, number in starts if sport is Sport.HORSE}
+        assert not horses & yesterday
+        yesterday = horses
 
 
 def test_a_boat_race_has_six_different_racers_of_different_names(races: RaceCalendar) -> None:

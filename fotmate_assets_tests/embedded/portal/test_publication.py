@@ -223,6 +223,7 @@ def test_a_scratched_runner_loses_its_odds(portal: Portal, quiet: SimRace) -> No
     portal.clock.now = at("2026-12-01 00:00")
     scratched = next(row for row in of(portal.rows(DETAILS, **SEOUL), quiet) if row["chulNo"] == 2)
     assert (scratched["ord"], scratched["ordBigo"], scratched["winOdds"], scratched["rcTime"]) == (95, "출전취소", 0, 0)
+    assert scratched["wgHr"] == "0()"
     numbers = {row[n] for row in of(portal.rows(GRID, **SEOUL), quiet) for n in ("chulNo", "chulNo2", "chulNo3")}
     assert numbers == {0, *(runner.start_no for runner in quiet.runners)} - {2}
     assert len(of(portal.rows(SHEET, **SEOUL), quiet)) == len(quiet.runners)

@@ -1,6 +1,7 @@
 """The simulated portal as a plain HTTP client sees it: shapes, paging, refusals."""
 
 import itertools
+import re
 import subprocess
 import sys
 import time
@@ -187,7 +188,13 @@ def test_kspo_finds_nothing_for_values_written_otherwise(
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rc_date": "2026-11-14"}, {"rc_date": "261114"}, {"rc_date": "20261131"}, {"rc_date": None, "rc_month": "11"}],
+    [
+        {"rc_date": "2026-11-14"},
+        {"rc_date": "261114"},
+        {"rc_date": "2026117"},
+        {"rc_date": "20261131"},
+        {"rc_date": None, "rc_month": "11"},
+    ],
 )
 def test_kra_finds_nothing_for_dates_written_otherwise(portal: Portal, wrong: dict[str, object]) -> None:
     assert portal.rows(DETAILS, **{**SEOUL, **wrong}) == []
@@ -195,6 +202,7 @@ def test_kra_finds_nothing_for_dates_written_otherwise(portal: Portal, wrong: di
 
 
 def test_filters_that_the_portal_ignores_change_nothing(portal: Portal) -> None:
+    assert portal.rows(TOTALS, meet=1, rc_month=202611) == portal.rows(TOTALS, meet=1)
     assert portal.rows(GRID, **SEOUL, pool="WIN") == portal.rows(GRID, **SEOUL)
     assert portal.rows(CYCLE_CARD, stnd_yr=2026, week_tcnt=43, day_tcnt=1) == portal.rows(
         CYCLE_CARD, stnd_yr=2026, week_tcnt=43
@@ -337,7 +345,8 @@ def test_boats_have_a_card_without_a_date_and_a_document_with_one(portal: Portal
     for result in results:
         first = next(row for row in ranks if (row["race_no"], row["race_rank"]) == (result["race_no"], "1"))
         assert result["rank1"][1:] == first["racer_nm"]
-        assert result["pool2_val"].startswith(result["rank1"][0])
+        assert re.fullmatch(rf"{result['rank1'][0]}[\d.]+", result["pool2_val"])
+        assert re.match(rf"{result['rank2'][0]}[\d.]+", result["pool3_val"])
         assert "pool7_val" not in result
 
 

@@ -178,10 +178,11 @@ def test_a_grid_has_every_combination_once(horses: list[RaceState], starters: in
             assert all(list(numbers) == sorted(numbers) for numbers in grid)
 
 
-@pytest.mark.parametrize("starters", [8, 11, 13])
+@pytest.mark.parametrize("starters", [6, 8, 11, 13])
 def test_odds_give_back_the_payout(horses: list[RaceState], starters: int) -> None:
     state = field_of(horses, starters)
     paying = {Pool.PLC: places_paid(starters), Pool.QPL: 3}
+    assert (betting.PAYOUT[Pool.WIN], betting.PAYOUT[Pool.TRI]) == (0.80, 0.73)
     for pool, payout in betting.PAYOUT.items():
         grid = betting.odds(state, pool)
         assert all(1.0 <= price <= 9999.9 and round(price, 1) == price for price in grid.values())

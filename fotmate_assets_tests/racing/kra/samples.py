@@ -59,7 +59,7 @@ def entries_of(*listings: Listing, race_no: int = 1) -> dict[int, Entry]:
 
 def results_of(*listings: Listing, race_no: int = 1) -> dict[int, Result]:
     """The results of a race, by number."""
-    return {result.start_no: result for result in race_card(*listings, race_no=race_no).results or ()}
+    return {result.start_no or 0: result for result in race_card(*listings, race_no=race_no).results or ()}
 
 
 def plan(rc_no: int = 1, **fields: Any) -> Row:

@@ -227,3 +227,19 @@ def test_rows_of_the_sheet_are_counted_as_declared() -> None:
 
 def test_the_results_of_the_day_alone_make_entries() -> None:
     assert list(entries_of(listing("API299", [total(4, 1)]))) == [4]
+
+
+def test_the_result_shows_who_rode_where_no_document_told_of_the_change() -> None:
+    ridden = detail(1, 1, jkNo="080999", jkName="다른기수")
+    found = built(sheets(1, 2), listing("API214_1", [ridden, detail(2, 2)]))
+    entries = {entry.start_no: entry for entry in card_of(found).entries or ()}
+    assert (entries[1].jockey_id, entries[1].jockey_name) == ("080999", "다른기수")
+    assert entries[2].jockey_name == "기수2"
+    assert found.card.changes == (Change(1, ChangeKind.JOCKEY, 1, "기수1", "다른기수"),)
+
+
+def test_a_change_of_jockey_that_was_announced_is_told_once() -> None:
+    change = listing("API10_1", [jockey(1, "기수1", "다른기수", jkAftNo="080999")])
+    ridden = listing("API214_1", [detail(1, 1, jkNo="080999", jkName="다른기수")])
+    (told,) = built(sheets(1), change, ridden).card.changes
+    assert (told.old_value, told.new_value, told.reason) == ("기수1", "다른기수", "부상")

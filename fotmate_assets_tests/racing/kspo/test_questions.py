@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from fotmate_assets.core.model import Verdict
-from fotmate_assets.racing.model import Meeting, MeetingCard, Race, RaceCard
+from fotmate_assets.racing.model import Meeting, MeetingCard, Payoff, Pool, Race, RaceCard
 from fotmate_assets.racing.sources.kspo import services
 from fotmate_assets.racing.sources.kspo.source import KSPO
 from fotmate_assets.racing.sources.source import Family, Inquiry, Listing
@@ -275,6 +275,16 @@ def test_the_result_documents_of_the_other_velodromes_may_never_come() -> None:
     inquiry, whole = services.cycle_result(CHANGWON, 3), Race(3, is_complete=True)
     assert verdict(inquiry, CHANGWON, RESULTS_DUE + WEEK - timedelta(seconds=1), whole) is Verdict.NOT_YET
     assert verdict(inquiry, CHANGWON, RESULTS_DUE + WEEK, whole) is Verdict.EMPTY_EXPECTED
+
+
+def test_the_result_document_of_a_race_is_missed_where_others_of_the_day_have_theirs() -> None:
+    inquiry = services.cycle_result(CHANGWON, 3)
+    whole = RaceCard(Race(3, is_complete=True))
+    paid = RaceCard(Race(4, is_complete=True), payoffs=(Payoff(Pool.WIN, "1", 2.0),))
+    answer, now = listing(inquiry, []), RESULTS_DUE + WEEK
+    assert KSPO().verdict(inquiry, answer, CHANGWON, MeetingCard(CHANGWON, (whole, paid)), now) is (
+        Verdict.EMPTY_UNEXPECTED
+    )
 
 
 def test_the_payoff_services_owe_nothing_after_their_week() -> None:

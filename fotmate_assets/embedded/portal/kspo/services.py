@@ -65,7 +65,7 @@ def heeded(service: KspoService, params: Mapping[str, str]) -> dict[str, str]:
 def days_asked(service: KspoService, filters: Mapping[str, str], calendar: RaceCalendar, today: date) -> list[date]:
     """The dates that a question can be about, as far as its year, round and date tell.
 
-    Rounds are written with two digits: `9` finds nothing. Without a year: this one.
+    Without a year: this one.
     """
     sport = Sport.BOAT if service.tracks == ("misari",) else Sport.CYCLE
     if (text := filters.get("race_day") or filters.get("race_ymd")) is not None:
@@ -77,13 +77,15 @@ def days_asked(service: KspoService, filters: Mapping[str, str], calendar: RaceC
     if not year.isdecimal() or len(year) != 4:
         return []
     if (week := filters.get("week_tcnt") or filters.get("tms")) is not None:
-        return calendar.round_days(sport, int(year), int(week)) if week.isdecimal() and len(week) == 2 else []
+        return calendar.round_days(sport, int(year), int(week)) if week.isdecimal() else []
     rounds = range(1, len(calendar.rounds(sport, int(year))) + 1)
     return [day for number in rounds for day in calendar.round_days(sport, int(year), number)]
 
 
 def is_asked_for(filters: Mapping[str, str], state: RaceState) -> bool:
-    """True when a race passes the filters that concern races; texts must be written as the service writes them."""
+    """True when a race passes the filters that concern races. They must be written as the service writes them: round
+    and race with two digits (`9` finds nothing), the day of the round with one.
+    """
     meeting = state.race.meeting
     told = {
         "meet_nm": meeting.track.code,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.racing.model import KST, TRACKS, Meeting
-from fotmate_assets.racing.sources.kra.reading import keys
+from fotmate_assets.racing.sources.kra.reading import index
 from fotmate_assets.racing.sources.kra.services import ENTRY_SHEET, SCHEDULE
 from fotmate_assets.racing.sources.source import Absence, Answer, Ask, Calendar
 
@@ -66,9 +66,9 @@ def _schedule(track_id: str, month: date, answer: Answer) -> Schedule:
     """A track's schedule as the portal answered. Rows of other tracks and months are not its own."""
     if isinstance(answer, SourceError):
         return Schedule(frozenset(), answer)
-    found, failure = keys(answer)
-    own = (key.day for key in found if key.track_id == track_id and key.day.replace(day=1) == month)
-    return Schedule(frozenset(own), failure)
+    found = index(answer)
+    own = (day for day, track in found.meetings if track == track_id and day.replace(day=1) == month)
+    return Schedule(frozenset(own), found.failure)
 
 
 def _meaning_of_no_row(month: date, schedules: Sequence[Schedule], now: datetime) -> tuple[Verdict, str] | None:

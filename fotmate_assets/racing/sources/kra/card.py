@@ -7,12 +7,13 @@ API299; for an entry the entry sheet, API214_1, API299, and then what the day ch
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from fotmate_assets.racing.model import (
     Change,
+    ChangeKind,
     Entry,
     FinishStatus,
     Meeting,
@@ -62,9 +63,10 @@ def build(meeting: Meeting, listings: Mapping[str, Listing]) -> Built:
         race = _race(number, plan, track, *documents)
         race = replace(race, is_cancelled=ending.is_cancelled, is_complete=ending.is_complete)
         outcomes[number] = Outcome(ending.results, ending.is_cancelled)
-        told = None if reading.is_at_fault(Family.ENTRIES, number) else _withdrawn(entries, ending.results)
+        told = None if reading.is_at_fault(Family.ENTRIES, number) else _as_run(entries, ending.results)
         cards.append(RaceCard(race, told, ending.results))
-        changes += _changes(total.get(number, []), amendments.get(number, []))
+        announced = _changes(total.get(number, []), amendments.get(number, []))
+        changes += [*announced, *_unannounced(number, entries or (), told or (), announced)]
 
     _warn_of_strangers(reading, {"API189_1": track, **_by_service(amendments)}, known)
     paid = payoffs(reading, outcomes)
@@ -194,17 +196,33 @@ def _entries(
     return tuple(entries[number] for number in sorted(entries)) or None
 
 
-def _withdrawn(entries: Sequence[Entry] | None, results: Sequence[Result] | None) -> tuple[Entry, ...] | None:
-    """The entries, those scratched whose result says so (93 to 95)."""
+def _as_run(entries: Sequence[Entry] | None, results: Sequence[Result] | None) -> tuple[Entry, ...] | None:
+    """The entries as the result shows them: who did not start (93 to 95), and who rode."""
     if entries is None:
         return None
-    gone = {result.start_no: result for result in results or () if result.finish_status in WITHDRAWN}
-    return tuple(
-        replace(entry, is_scratched=True, scratch_reason=entry.scratch_reason or _reason(gone[entry.start_no]))
-        if entry.start_no in gone
-        else entry
-        for entry in entries
-    )
+    shown = {(result.start_no, result.runner_id): result for result in results or ()}
+    return tuple(_shown(entry, shown.get((entry.start_no, entry.runner_id))) for entry in entries)
+
+
+def _shown(entry: Entry, result: Result | None) -> Entry:
+    if result is None:
+        return entry
+    if result.finish_status in WITHDRAWN:
+        return replace(entry, is_scratched=True, scratch_reason=entry.scratch_reason or _reason(result))
+    if result.jockey_id and result.jockey_id != entry.jockey_id:
+        return replace(entry, jockey_id=result.jockey_id, jockey_name=result.jockey_name)
+    return entry
+
+
+def _unannounced(
+    race_no: int, entered: Iterable[Entry], shown: Iterable[Entry], announced: Iterable[Change]
+) -> Iterator[Change]:
+    """Jockeys that only the result shows to have changed."""
+    told = {(change.kind, change.start_no) for change in announced}
+    for before, after in zip(entered, shown, strict=False):
+        about = (ChangeKind.JOCKEY, before.start_no)
+        if before.jockey_name and before.jockey_name != after.jockey_name and about not in told:
+            yield Change(race_no, *about, before.jockey_name, after.jockey_name)
 
 
 def _reason(result: Result) -> str:

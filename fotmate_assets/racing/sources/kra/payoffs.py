@@ -200,27 +200,20 @@ def _places(want: Wanted) -> Iterator[tuple[int, Pool, int, int, int]]:
 
 def _own(reading: Reading, slot: str, listing: Listing) -> Iterable[tuple[int, GridRow]]:
     """The rows of this meeting: all decoded at once; one by one where one of them is wrong."""
+    own = reading.own(listing, slot)
     try:
-        found = _grid_decoder.decode(joined(listing))
+        found = _grid_decoder.decode(joined(listing.rows[key.row] for key in own))
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _own_one_by_one(reading, slot, listing)
-    if found and (extra := rows.decode(listing, 0, GridRow).extra):
+        return _own_one_by_one(reading, listing, own)
+    if own and (extra := rows.decode(listing, own[0].row, GridRow).extra):
         reading.warnings.append(f"{slot} has new fields: {', '.join(sorted(extra))}")
-    track_id, day = reading.meeting.track_id, int(f"{reading.meeting.race_date:%Y%m%d}")
-    try:
-        tracks = {meet: values.track_of(meet) for meet in {it.meet for it in found}}
-    except ValueError:
-        return _own_one_by_one(reading, slot, listing)
-    own = [(row, it) for row, it in enumerate(found) if it.rcDate == day and tracks[it.meet] == track_id]
-    reading.declared[slot] = len(own)
-    reading.warn_of_others(listing, len(found) - len(own))
-    return own
+    return [(key.row, it) for key, it in zip(own, found, strict=True)]
 
 
-def _own_one_by_one(reading: Reading, slot: str, listing: Listing) -> Iterator[tuple[int, GridRow]]:
+def _own_one_by_one(reading: Reading, listing: Listing, own: Iterable[Key]) -> Iterator[tuple[int, GridRow]]:
     """The same, telling which row is wrong; its race has no payoffs."""
     bad: set[int] = set()
-    for key in reading.own(listing, slot):
+    for key in own:
         if key.race_no not in bad:
             try:
                 yield key.row, _grid_row(listing, key)

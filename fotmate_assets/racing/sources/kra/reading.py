@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -41,15 +43,51 @@ _day_of = lru_cache(maxsize=512)(day_of)
 _track_of = lru_cache(maxsize=64)(track_of)
 
 
-def joined(listing: Listing) -> bytes:
-    """All rows as one JSON array, which decodes several times as fast as row after row."""
-    return b"[" + b",".join(listing.rows) + b"]"
+def joined(of: Iterable[msgspec.Raw]) -> bytes:
+    """Rows as one JSON array, which decodes several times as fast as row after row."""
+    return b"[" + b",".join(of) + b"]"
 
 
-def keys(listing: Listing) -> tuple[list[Key], SourceError | None]:
+@dataclass(frozen=True)
+class Index:
+    """Where a listing has the rows of each meeting."""
+
+    meetings: Mapping[tuple[date, str], Sequence[Key]]
+    """By race date and track."""
+    failure: SourceError | None
+    """Of the first row that does not say which race it is about; it is left out."""
+
+    def of(self, meeting: Meeting) -> Sequence[Key]:
+        """The rows about a meeting, in order."""
+        return self.meetings.get((meeting.race_date, meeting.track_id), ())
+
+    def __len__(self) -> int:
+        return sum(map(len, self.meetings.values()))
+
+
+_INDEXES: WeakKeyDictionary[Listing, Index] = WeakKeyDictionary()
+
+
+def index(listing: Listing) -> Index:
+    """Where the listing has which rows, found once: a month's document is asked by each of its meetings."""
+    known = _INDEXES.get(listing)
+    if known is None:
+        known = _INDEXES[listing] = _indexed(listing)
+    return known
+
+
+def _indexed(listing: Listing) -> Index:
+    found, failure = _keys(listing)
+    meetings: dict[tuple[date, str], list[Key]] = defaultdict(list)
+    for key in found:
+        meetings[key.day, key.track_id].append(key)
+    return Index(meetings, failure)
+
+
+def _keys(listing: Listing) -> tuple[list[Key], SourceError | None]:
     """The race of every row, and the error of the first row that does not say (it is left out)."""
     try:
-        found = _keys_decoder.decode(joined(listing))
+        found = _keys_decoder.decode(joined(listing.rows))
         return [Key(row, _track_of(it.meet), _day_of(it.rcDate), it.rcNo) for row, it in enumerate(found)], None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         return _keys_one_by_one(listing)
@@ -69,11 +107,6 @@ def _keys_one_by_one(listing: Listing) -> tuple[list[Key], SourceError | None]:
         else:
             found.append(Key(row, track_id, day, line.value.rcNo))
     return found, failure
-
-
-def rows_of(listing: Listing, meeting: Meeting) -> int:
-    """How many rows of the listing are about the meeting."""
-    return sum(key.day == meeting.race_date and key.track_id == meeting.track_id for key in keys(listing)[0])
 
 
 @dataclass(frozen=True)
@@ -169,19 +202,16 @@ class Reading:
                 self.fault(listing, key.race_no, error)
         return found
 
-    def own(self, listing: Listing, slot: str) -> Iterator[Key]:
+    def own(self, listing: Listing, slot: str) -> Sequence[Key]:
         """The keys of the meeting's rows. A day's document that holds others is warned of: its filter was ignored."""
-        found, failure = keys(listing)
-        if failure is not None:
-            self.fault(listing, None, failure)
-        own = [key for key in found if key.day == self.meeting.race_date and key.track_id == self.meeting.track_id]
+        found = index(listing)
+        if found.failure is not None:
+            self.fault(listing, None, found.failure)
+        own = found.of(self.meeting)
         self.declared[slot] = len(own)
-        self.warn_of_others(listing, len(found) - len(own))
-        return iter(own)
-
-    def warn_of_others(self, listing: Listing, others: int) -> None:
-        """Take note of rows of other meetings in the document of a day."""
+        others = len(found) - len(own)
         if others and "rc_date" in dict(listing.inquiry.params):
             self.warnings.append(
                 f"{listing.inquiry.document}: {others} of {len(listing)} rows are of other dates or tracks, left out"
             )
+        return own

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from fotmate_assets.racing.model import KST, TRACKS, Meeting
-from fotmate_assets.racing.sources.kra.reading import rows_of
+from fotmate_assets.racing.sources.kra.reading import index
 from fotmate_assets.racing.sources.source import Family, Inquiry, Listing
 
 DAY, MONTH = "rc_date", "rc_month"
@@ -81,7 +81,7 @@ def inquiries(
         if service.family in wanted and (is_race_day or not service.from_race_day)
     ]
     grid = have.get(GRID.slot)
-    if Family.PAYOFFS in wanted and grid is not None and not rows_of(grid, meeting):
+    if Family.PAYOFFS in wanted and grid is not None and not index(grid).of(meeting):
         asked.append(GRID_OF_THE_DAY.of_day(meeting))
     return asked
 

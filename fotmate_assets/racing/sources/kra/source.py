@@ -8,7 +8,7 @@ from datetime import date, datetime
 from fotmate_assets.core.model import Verdict
 from fotmate_assets.racing.model import TRACKS, Meeting, MeetingCard, entries_due_by, results_due_by
 from fotmate_assets.racing.sources.kra import calendar, card, services
-from fotmate_assets.racing.sources.kra.reading import keys
+from fotmate_assets.racing.sources.kra.reading import index
 from fotmate_assets.racing.sources.source import Ask, Built, Calendar, Family, Inquiry, Listing
 
 
@@ -42,13 +42,12 @@ class KRA:
         """See RaceSource. A document without rows of this meeting owes nothing where its family is known from
         another (API214_1 and API299 tell the same results), nor where every race is cancelled.
         """
-        found, failure = keys(listing)
-        own = (key for key in found if key.day == meeting.race_date and key.track_id == meeting.track_id)
-        if failure is not None or any(own):
+        found = index(listing)
+        if found.failure is not None or found.of(meeting):
             return Verdict.OK
         match inquiry.family:
             case Family.RACES:
-                return _empty_schedule(bool(found), meeting, card, now)
+                return _empty_schedule(len(found) > 0, meeting, card, now)
             case Family.ENTRIES:
                 return _empty_entries(inquiry, meeting, card, now)
             case Family.RESULTS | Family.PAYOFFS:

@@ -15,11 +15,17 @@ from fotmate_assets.racing.model import KST, TRACKS, Meeting, Sport, results_due
 from fotmate_assets.racing.sources.kspo.reading import place_of
 from fotmate_assets.racing.sources.kspo.rounds import Gap, Held, NoRound, Round, Rounds, by_day_of_year
 from fotmate_assets.racing.sources.kspo.rows import Place
-from fotmate_assets.racing.sources.kspo.services import CARD_TRACK, boat_doc, boat_rank, cycle_card, cycle_rank
+from fotmate_assets.racing.sources.kspo.services import (
+    BOAT_TRACK,
+    CARD_TRACK,
+    boat_doc,
+    boat_rank,
+    cycle_card,
+    cycle_rank,
+)
 from fotmate_assets.racing.sources.kspo.values import race_day, squeezed
 from fotmate_assets.racing.sources.source import Absence, Ask, Calendar, Inquiry, Listing
 
-BOAT_TRACK = "misari"
 VELODROMES = tuple(track.track_id for track in TRACKS.values() if track.sport is Sport.CYCLE)
 
 TURN_OF_YEAR = 7

@@ -21,6 +21,7 @@ BOAT_RANK = "MRA_RACE_RANK"
 BOAT_RESULT = "MBR_RACE_RESULT"
 BOAT_PAYOFF = "MBR_PAYOFF"
 
+BOAT_TRACK = "misari"
 CARD_TRACK = "gwangmyeong"
 """The only velodrome with a card; the services are silent of the others before their races."""
 

@@ -12,6 +12,7 @@ from fotmate_assets.racing.sources.kspo.services import (
     BOAT_INFO,
     BOAT_PAYOFF,
     BOAT_RESULT,
+    BOAT_TRACK,
     CARD_TRACK,
     CYCLE_CARD,
     CYCLE_PAYOFF,
@@ -34,7 +35,8 @@ def verdict(inquiry: Inquiry, listing: Listing, meeting: Meeting, card: MeetingC
     - A ranking, and the result document where it is all there is: not_yet until results are due (the end of the day
       after the races), then empty_unexpected.
     - The result document of races whose ranking is whole adds their payoffs: seven days more.
-    - The same of Changwon and Busan: empty_expected then, since their payoffs are not published.
+    - The same of Changwon and Busan: empty_expected then where no race of the day has payoffs, since those of these
+      velodromes may not be published.
     - The payoff services confirm what the result documents say, and have never had every race: not_yet for those
       seven days more, then empty_expected, since nothing is owed.
     """
@@ -52,7 +54,7 @@ def verdict(inquiry: Inquiry, listing: Listing, meeting: Meeting, card: MeetingC
         due, then = due + PAYOFFS_WITHIN, Verdict.EMPTY_EXPECTED
     elif service in (CYCLE_RESULT, BOAT_RESULT) and races and all(race.is_complete for race in races):
         due += PAYOFFS_WITHIN
-        if service == CYCLE_RESULT and meeting.track_id != CARD_TRACK:
+        if meeting.track_id not in (CARD_TRACK, BOAT_TRACK) and not any(one.payoffs for one in card.races):
             then = Verdict.EMPTY_EXPECTED
     return Verdict.NOT_YET if now < due else then
 

@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -114,6 +114,8 @@ class HttpClient:
     """Tries of one request."""
     first_wait_s: float = 1.0
     """Wait after the first try; it doubles from there."""
+    limits: dict[str, RateLimit] = field(default_factory=dict, repr=False)
+    """By host; clients that ask the same host share it."""
 
     def __post_init__(self) -> None:
         self._client = httpx.Client(
@@ -122,7 +124,6 @@ class HttpClient:
             headers={"User-Agent": "fotmate-assets"},
             event_hooks={"response": [self._pace]},
         )
-        self._limits: dict[str, RateLimit] = {}
 
     def close(self) -> None:
         """Close every connection."""
@@ -161,7 +162,7 @@ class HttpClient:
             if before:
                 before()
             try:
-                self._limits.setdefault(httpx.URL(url).host, RateLimit(self.per_second)).wait()
+                self.limits.setdefault(httpx.URL(url).host, RateLimit(self.per_second)).wait()
                 response = self._client.get(url, headers=conditional, auth=auth)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
                 reason = f"{redacted(url)}: {redacted(str(error))}"

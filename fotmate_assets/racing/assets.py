@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from fotmate_assets.racing.form import refresh_form
 from fotmate_assets.racing.ingest import Outcome, RaceDays, run_race_days
 from fotmate_assets.racing.model import KST
 from fotmate_assets.racing.resources import RacePortals
-from fotmate_assets.racing.sources.source import Family
+from fotmate_assets.racing.sources.portal import Portal
+from fotmate_assets.racing.sources.source import Family, RaceSource
 
 # The dagster family is pinned.
 warnings.filterwarnings("ignore", "Parameter `backfill_policy`", BetaWarning)
@@ -129,23 +131,25 @@ def racing_tables(
     days = [date.fromisoformat(key) for key in context.partition_keys]
     families = [family for family in DAY_TABLES if _key(family) in context.selected_asset_keys]
     report = RaceDays()
-    with infrastructure_retried(), portals.open(postgres.engine) as sources:
-        for source, portal in sources:
-            report.add(
-                run_race_days(
-                    source,
-                    portal if config.fetch else None,
-                    days,
-                    families,
-                    raw.raw_zone,
-                    postgres.engine,
-                    postgres.ledger,
-                    lambda: datetime.now(UTC),
-                    in_flight=portals.in_flight,
-                    run_id=context.run.run_id,
-                    on_progress=context.log.info,
-                )
-            )
+
+    def run(source: RaceSource, portal: Portal) -> RaceDays:
+        return run_race_days(
+            source,
+            portal if config.fetch else None,
+            days,
+            families,
+            raw.raw_zone,
+            postgres.engine,
+            postgres.ledger,
+            lambda: datetime.now(UTC),
+            in_flight=portals.in_flight,
+            run_id=context.run.run_id,
+            on_progress=context.log.info,
+        )
+
+    with infrastructure_retried(), portals.open(postgres.engine) as sources, ThreadPoolExecutor() as threads:
+        for one in threads.map(run, *zip(*sources, strict=True)):
+            report.add(one)
     for failure in report.failures:
         context.log.error(str(failure))
     if report.failures:

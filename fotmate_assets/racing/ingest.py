@@ -139,32 +139,33 @@ class _Days:
         report = RaceDays()
         with self.engine.connect() as connection:
             known = known_meetings(connection, self.days, around=ANCHORS)
-        calendar = self._calendar(known)
-        report.outcomes += self._of_calendar(calendar)
-        fresh = self._fetch(calendar.meetings) if self.portal is not None else {}
-        self.shelves.save(self.source.name)
+        calendar = self.source.calendar(self.days, self.ask, self.now, known)
+        fresh: dict[Meeting, dict[str, Listing]] = {}
+        if self.portal is not None:
+            report.outcomes += self._of_calendar(calendar)
+            fresh = self._fetch(calendar.meetings)
+            report.requests = len(self.asked)
+            self.shelves.save(self.source.name)
         for meeting in calendar.meetings:
             self._load(meeting, fresh.get(meeting, {}), report)
-        report.requests = len(self.asked)
         return report
 
-    def _calendar(self, known: Sequence[Meeting]) -> Calendar:
-        if self.portal is None:
-            return Calendar(tuple(meeting for meeting in known if self._is_mine(meeting)))
-        return self.source.calendar(self.days, self.ask, self.now, known)
-
-    def _is_mine(self, meeting: Meeting) -> bool:
-        return meeting.race_date in self.days and meeting.track_id in self.source.track_ids
-
     def ask(self, inquiries: Sequence[Inquiry]) -> Mapping[str, Answer]:
-        """Ask what was not asked yet, all at once, and keep the bytes; the answers by document."""
+        """Ask what was not asked yet, all at once, and keep the bytes; the answers by document. Without a portal the
+        kept ones answer.
+        """
         new = {inquiry.document: inquiry for inquiry in inquiries if inquiry.document not in self.asked}
         self.asked.update(zip(new, self.threads.map(self._one, new.values()), strict=True))
         return {inquiry.document: self.asked[inquiry.document] for inquiry in inquiries}
 
     def _one(self, inquiry: Inquiry) -> Answer:
         if self.portal is None:
-            raise AssertionError("nobody to ask")
+            kept = self.shelves.find(self.source.name, inquiry)
+            return (
+                kept
+                if kept is not None
+                else SourceError(Verdict.NOT_YET, self.source.name, inquiry.document, "never fetched")
+            )
         try:
             listing = self.portal.listing(inquiry)
         except SourceError as error:

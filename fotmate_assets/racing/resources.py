@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dagster import ConfigurableResource
 from sqlalchemy import Engine
 
-from fotmate_assets.core.http import HttpClient
+from fotmate_assets.core.http import HttpClient, RateLimit
 from fotmate_assets.racing.quota import PostgresQuota
 from fotmate_assets.racing.sources.kra.source import KRA
 from fotmate_assets.racing.sources.kspo.source import KSPO
@@ -32,8 +32,9 @@ class RacePortals(ConfigurableResource["RacePortals"]):
 
     @contextmanager
     def open(self, engine: Engine) -> Iterator[list[tuple[RaceSource, Portal]]]:
-        """Each source with its portal, whose connections are closed at the end."""
+        """Each source with its portal, whose connections are closed at the end. They keep to one rate limit."""
         clients = []
+        limits: dict[str, RateLimit] = {}
         try:
             found: list[tuple[RaceSource, Portal]] = []
             for source, root, style in ((KRA(), self.kra_url, KRA_STYLE), (KSPO(), self.kspo_url, KSPO_STYLE)):
@@ -43,6 +44,7 @@ class RacePortals(ConfigurableResource["RacePortals"]):
                     per_second=self.requests_per_s,
                     attempts=self.attempts,
                     first_wait_s=self.first_wait_s,
+                    limits=limits,
                 )
                 clients.append(client)
                 quota = PostgresQuota(engine, source.name, self.daily_quota)

@@ -53,7 +53,7 @@ class Shelves:
         lock_for_transaction(connection, f"shelf {source} {shelf}")
         manifest = self._manifests[source, shelf] = self.zone.manifest(source, shelf)
         for listing in listings:
-            if len(listing) or not _has_rows(self._read(source, listing.inquiry)):
+            if len(listing) or not _has_rows(self.find(source, listing.inquiry)):
                 for page in listing.pages:
                     manifest.record(page)
                 self._listings[listing.inquiry.document] = listing
@@ -68,7 +68,7 @@ class Shelves:
         had = {slot: listing for slot, listing in fresh.items() if len(listing)}
         given = frozenset(had)
         for inquiry in source.month_inquiries(meeting, tuple(Family)):
-            if inquiry.slot not in given and (kept := self._read(source.name, inquiry)) is not None:
+            if inquiry.slot not in given and (kept := self.find(source.name, inquiry)) is not None:
                 had[inquiry.slot] = kept
         looked_at: set[str] = set()
         while new := [
@@ -78,12 +78,12 @@ class Shelves:
         ]:
             for inquiry in new:
                 looked_at.add(inquiry.document)
-                kept, other = self._read(source.name, inquiry), had.get(inquiry.slot)
+                kept, other = self.find(source.name, inquiry), had.get(inquiry.slot)
                 if kept is not None and (not _has_rows(other) or (_has_rows(kept) and _is_newer(kept, other))):
                     had[inquiry.slot] = kept
         return had
 
-    def _read(self, source: str, inquiry: Inquiry) -> Listing | None:
+    def find(self, source: str, inquiry: Inquiry) -> Listing | None:
         """A kept answer; None where there is none, or its pages do not add up any more."""
         if inquiry.document not in self._listings:
             self._listings[inquiry.document] = self._read_anew(source, inquiry)

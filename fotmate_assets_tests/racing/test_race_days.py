@@ -229,3 +229,16 @@ def test_a_fortnight_with_a_fifth_of_all_answers_at_fault_loses_no_race(racing: 
     recover(racing)
     assert owed(racing) == []
     assert {name for day in FORTNIGHT for name, right in is_right(racing, day).items() if not right} == set()
+
+
+def test_an_empty_database_is_filled_from_the_kept_bytes_alone(racing: Racing) -> None:
+    days = (date(2026, 11, 5), date(2026, 11, 8))
+    racing.run(*days)
+    before = [stored(racing, day) for day in days]
+    racing.database.execute("delete from races")
+    racing.database.execute("delete from meetings")
+    asked = len(racing.upstream.requests)
+    racing.run(*days, fetch=False)
+    assert [stored(racing, day) for day in days] == before
+    assert len(racing.upstream.requests) == asked
+    assert owed(racing) == []

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from dagster import Definitions, EnvVar, in_process_executor
 
 from fotmate_assets.core.io_managers import ParquetIOManager, PostgresIOManager
-from fotmate_assets.core.observability import configure_logging
+from fotmate_assets.core.observability import configure_logging, is_configured
 from fotmate_assets.core.operations import (
     Alerts,
     daily_summary,
     failure_alerts,
     ingestion_status_asset,
+    operations_status,
     operations_summary,
+    status_refresh,
 )
 from fotmate_assets.core.recovery import failure_recovery
 from fotmate_assets.core.resources import ObjectStorage, Postgres
@@ -23,10 +24,10 @@ from fotmate_assets.football import assets as football_assets
 from fotmate_assets.football import automation as football
 from fotmate_assets.football import checks as football_checks
 from fotmate_assets.football.resources import FootballProviders
-from fotmate_assets.freshness import FRESHNESS
 from fotmate_assets.racing import assets as racing_assets
 from fotmate_assets.racing import automation as racing
 from fotmate_assets.racing import checks as racing_checks
+from fotmate_assets.racing.freshness import racing_freshness
 from fotmate_assets.racing.resources import RacePortals
 from fotmate_assets.settings import Settings
 
@@ -39,7 +40,7 @@ def _secret(variable: str, is_set: object) -> EnvVar | None:
 def build_defs(**overrides: Any) -> Definitions:
     """A fresh set of definitions; `overrides` replaces resources by name, so that tests swap any of them."""
     settings = Settings()
-    if not structlog.is_configured():
+    if not is_configured():
         configure_logging(settings.log_level, settings.log_format)
     postgres = Postgres(
         url=EnvVar("FOTMATE_DATABASE_URL"), pool_size=settings.pool_size, max_retries=settings.max_attempts
@@ -73,14 +74,15 @@ def build_defs(**overrides: Any) -> Definitions:
         "alerts": Alerts(webhook_url=_secret("FOTMATE_SLACK_WEBHOOK_URL", settings.slack_webhook_url)),
     }
     return Definitions(
-        assets=[*football_assets.ASSETS, *racing_assets.ASSETS, ingestion_status_asset(FRESHNESS)],
+        assets=[*football_assets.ASSETS, *racing_assets.ASSETS, ingestion_status_asset([racing_freshness])],
         asset_checks=[*football_checks.CHECKS, *racing_checks.CHECKS],
-        jobs=[*football.JOBS, *racing.JOBS, retention, daily_summary],
+        jobs=[*football.JOBS, *racing.JOBS, retention, daily_summary, status_refresh],
         schedules=[
             *football.SCHEDULES,
             *racing.SCHEDULES,
             retention_daily(settings.event_log_days),
             operations_summary,
+            operations_status,
         ],
         sensors=[failure_recovery([*football.REPLAYS, *racing.REPLAYS]), failure_alerts],
         executor=in_process_executor,

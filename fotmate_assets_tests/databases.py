@@ -30,6 +30,10 @@ class Database:
             result = connection.execute(text(statement), parameters)
             return [tuple(row) for row in result] if result.returns_rows else []
 
+    def retries_are_due(self) -> None:
+        """Let the time of every retry come."""
+        self.execute("update ingestion_failures set next_retry_at = now() where next_retry_at is not null")
+
 
 def superuser_url(stack: Stack) -> URL:
     """The server's own database, as its superuser."""

@@ -276,18 +276,22 @@ def test_a_broken_document_fails_the_run_is_owed_and_retried_from_the_mended_sou
 def test_a_race_date_is_tried_again_from_the_kept_bytes_where_these_are_the_problem(
     shell: Shell, ingested: subprocess.CompletedProcess[str]
 ) -> None:
-    """Without a service key, asking the source is refused."""
-    for verdict, asks in (("malformed", False), ("transport", True)):
+    """Without a service key, asking the source is refused. What no kept document tells is not called resolved."""
+    for verdict, field, asks in (
+        ("malformed", "'items[0].ord'", False),
+        ("malformed", "null", True),
+        ("transport", "null", True),
+    ):
         shell.rows(
             "insert into ingestion_failures"
-            " (source, job, partition_key, document, verdict, reason, status, max_attempts)"
-            f" values ('kra', 'racing/results', '2025-05-31', 'd', '{verdict}', 'gone', 'pending', 6)",
+            " (source, job, partition_key, document, verdict, field, reason, status, max_attempts)"
+            f" values ('kra', 'racing/results', '2025-05-31', 'd', '{verdict}', {field}, 'gone', 'pending', 6)",
             role="",
         )
         ((identifier,),) = shell.rows("select failure_id from ingestion_failures where document = 'd'")
         done = shell.run("failures", "retry", str(identifier))
         shell.rows("delete from ingestion_failures where job like 'racing/%'", role="")
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode, "is still owed" in done.stderr) == (1, True), done.stderr
         assert ("no service key" in done.stderr) == asks
 
 

@@ -226,7 +226,7 @@ def failures_retry(
 ) -> None:
     """Try it again now: from the kept bytes where these are the problem, from the source otherwise.
 
-    Exits 0 when it is resolved, 1 still owed, 2 unknown id, 3 resolved already, 4 exhausted.
+    Exits 0 when it is resolved, 1 still owed, 2 unknown id, 3 resolved already, 4 exhausted, 5 being retried already.
     """
     from fotmate_assets.cli.failures import retry
 

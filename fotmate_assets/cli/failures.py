@@ -37,12 +37,14 @@ def _football(failure: Failure) -> Again:
 
 
 def _racing(failure: Failure) -> Again:
-    """The race date; from the kept bytes alone where these are the problem."""
-    kept = {"ops": {"racing_tables": {"config": {"fetch": False}}}}
+    """The race date; from the kept bytes alone where these are the problem: a field of a document, or a meeting that
+    the database refused. A question that the portal refused has no bytes to read.
+    """
+    of_bytes = failure.field is not None or failure.document.startswith("meeting/")
     return Again(
-        ["racing/races", "racing/entries", "racing/results", "racing/payoffs"],
+        ["racing/races", "racing/entries", "racing/results", "racing/payoffs", "racing/form"],
         failure.partition_key,
-        kept if failure.verdict is Verdict.MALFORMED else {},
+        {"ops": {"racing_tables": {"config": {"fetch": not (failure.verdict is Verdict.MALFORMED and of_bytes)}}}},
     )
 
 
@@ -97,15 +99,21 @@ def _kept_bytes(sha256: str | None, refused: dict[str, Any] | None) -> dict[str,
 def retry(failure_id: int, force: bool) -> int:
     """Run again what the failure stands for, from the kept bytes where these are the problem.
 
-    0 resolved, 1 still owed, 2 unknown, 3 resolved already, 4 exhausted, which `force` tries all the same.
+    0 resolved, 1 still owed, 2 unknown, 3 resolved already, 4 exhausted, which `force` tries all the same, 5 being
+    retried by another run.
     """
     with _ledger() as ledger:
         failure = ledger.failure(failure_id)
-        refusal = _refusal(failure_id, failure, force)
-        if failure is None or refusal is not None:
-            return refusal or 2
+        if failure is None:
+            err.print(f"no failure {failure_id}", style="red")
+            return 2
+        refusal = _refusal(failure, force)
+        if refusal is not None:
+            return refusal
         again = run_for(failure)
-        ledger.begin_retry([failure_id])
+        if failure_id not in ledger.begin_retry([failure_id]):
+            err.print(f"failure {failure_id} is being retried by another run", style="red")
+            return 5
 
     from dagster import AssetKey
 
@@ -131,11 +139,9 @@ def _ledger() -> Iterator[Ledger]:
         yield Ledger(engine, Settings().max_attempts)
 
 
-def _refusal(failure_id: int, failure: Failure | None, force: bool) -> int | None:
+def _refusal(failure: Failure, force: bool) -> int | None:
     """Say why it is not tried again, and the exit status; None when it is."""
-    if failure is None:
-        err.print(f"no failure {failure_id}", style="red")
-        return 2
+    failure_id = failure.failure_id
     if failure.status == "resolved":
         err.print(f"failure {failure_id} is resolved already, since {failure.resolved_at:%Y-%m-%d %H:%M} UTC")
         return 3

@@ -73,10 +73,10 @@ def _attach(home: Path) -> None:
 
 def _ingestion(on: date | None) -> IngestionStatus:
     from fotmate_assets.core.status import ingestion_status, today
-    from fotmate_assets.freshness import FRESHNESS
+    from fotmate_assets.racing.freshness import racing_freshness
 
     with runtime.database() as engine, engine.connect() as connection:
-        return ingestion_status(connection, on or today(), FRESHNESS)
+        return ingestion_status(connection, on or today(), [racing_freshness])
 
 
 def _print_json(servers: Sequence[ServiceStatus], status: IngestionStatus | None) -> None:

@@ -3,8 +3,10 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from dagster import (
+    AssetCheckEvaluation,
     AssetCheckExecutionContext,
     AssetCheckKey,
     AssetCheckResult,
@@ -12,11 +14,15 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
+    AssetRecordsFilter,
+    DagsterInstance,
     MetadataValue,
+    Output,
     PartitionsDefinition,
     TableRecord,
     multi_asset_check,
 )
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from dagster_shared.utils.warnings import PreviewWarning
 from sqlalchemy import Connection
 
@@ -41,18 +47,22 @@ def checks_of(
 ) -> AssetChecksDefinition:
     """The asset checks of one kind of partition as one op, `name`: a step costs more than a check does.
 
-    Each can still be run alone. A run over a range of partitions judges all of them together.
+    Each can still be run alone. A run over a range of partitions judges each of them by itself.
     """
     by_key = {AssetCheckKey(check.asset, check.look.__name__): check for check in checks}
 
-    def look(context: AssetCheckExecutionContext, postgres: Postgres) -> Iterator[AssetCheckResult]:
+    def look(
+        context: AssetCheckExecutionContext, postgres: Postgres
+    ) -> Iterator[AssetCheckResult | AssetCheckEvaluation | Output[None]]:
         op = context.op_execution_context
-        keys = op.partition_keys if op.has_partition_key or op.has_partition_key_range else [""]
+        selected = [(key, check) for key, check in by_key.items() if key in context.selected_asset_check_keys]
         with postgres.engine.connect() as connection:
-            for check_key, check in by_key.items():
-                if check_key in op.selected_asset_check_keys:
-                    found = [finding for key in keys for finding in check.look(connection, key)]
-                    yield judged(found, check.severity, check_key)
+            if partitions_def is not None and op.has_partition_key_range and not op.has_partition_key:
+                yield from _each_of_the_range(context, connection, selected)
+                return
+            partition = op.partition_key if partitions_def is not None and op.has_partition_key else ""
+            for key, check in selected:
+                yield judged(check.look(connection, partition), check.severity, key)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PreviewWarning)  # partitioned checks; the dagster family is pinned
@@ -67,6 +77,49 @@ def checks_of(
             for key, check in by_key.items()
         ]
         return multi_asset_check(name=name, specs=specs, can_subset=True)(look)
+
+
+def _each_of_the_range(
+    context: AssetCheckExecutionContext, connection: Connection, checks: Sequence[tuple[AssetCheckKey, Check]]
+) -> Iterator[AssetCheckEvaluation | Output[None]]:
+    """An evaluation per check and partition of the run's range.
+
+    Of an AssetCheckResult Dagster makes one evaluation without a partition there, and what it planned for each
+    partition stays planned. So we yield what it would make: the evaluations, and the output that later steps wait for.
+    """
+    partitions = context.op_execution_context.partition_keys
+
+    @cache
+    def target(asset: AssetKey, partition: str) -> AssetCheckEvaluationTargetMaterializationData | None:
+        return _latest_materialization(context.instance, asset, partition)
+
+    for key, check in checks:
+        for partition in partitions:
+            result = judged(check.look(connection, partition), check.severity, key)
+            yield AssetCheckEvaluation(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=result.passed,
+                metadata=result.metadata,
+                target_materialization_data=target(key.asset_key, partition),
+                severity=result.severity,
+                description=result.description,
+                blocking=check.blocking,
+                partition=partition,
+            )
+        yield Output(None, output_name=AssetCheckSpec(key.name, asset=key.asset_key).get_python_identifier())
+
+
+def _latest_materialization(
+    instance: DagsterInstance, asset: AssetKey, partition: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """What a check of this partition is about: without it Dagster takes its verdict for one of older data."""
+    asked = AssetRecordsFilter(asset_key=asset, asset_partitions=[partition])
+    for record in instance.fetch_materializations(asked, limit=1).records:
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id, run_id=record.event_log_entry.run_id, timestamp=record.timestamp
+        )
+    return None
 
 
 def judged(found: Sequence[Finding], severity: AssetCheckSeverity, key: AssetCheckKey) -> AssetCheckResult:

@@ -126,7 +126,7 @@ class Ledger:
             in_transaction(self._engine, lambda connection: connection.execute(insert(ingestion_jobs), rows))
 
     def owe(self, job: Job, error: SourceError, raw_sha256: str | None = None) -> None:
-        """Record that `error` left something undone; a repeat counts as a further attempt.
+        """Record that `error` left something undone; a repeat counts as a further attempt when it was a retry.
 
         A refused document (`raw_sha256` of its kept bytes) goes to quarantine as well. What asking
         again cannot mend (auth, blocked, malformed) gets no retry time of its own; a source that says
@@ -153,22 +153,14 @@ class Ledger:
         document, field, reason = _storable(error.document), _storable(error.field), _storable(error.reason)
         key = _key(job, document)
         lock_for_transaction(connection, f"owed {key}")
-        table = ingestion_failures.c
-        before = connection.scalar(select(table.attempts).where(_owed(job), table.document == document))
-        attempts = 1 + (before or 0)
-        exhausted = attempts >= self._max_attempts
-        wait = max(retry_wait(attempts), timedelta(seconds=error.retry_after_s or 0.0))
         values: dict[str, Any] = {
             "verdict": error.verdict,
             "field": field,
             "reason": reason,
-            "status": "exhausted" if exhausted else "pending",
-            "attempts": attempts,
             "max_attempts": self._max_attempts,
-            "next_retry_at": None if exhausted or error.verdict.is_permanent else func.now() + wait,
             "raw_sha256": raw_sha256,
             "run_id": job.run_id,
-            "last_failed_at": func.now(),
+            **self._standing(connection, job, document, error),
         }
         connection.execute(
             pg_insert(ingestion_failures)
@@ -189,21 +181,51 @@ class Ledger:
                 )
                 .on_conflict_do_nothing()
             )
-        return values["status"], attempts
+        return values["status"], values["attempts"]
 
-    def settle(self, job: Job, documents: Iterable[str]) -> int:
-        """Mark what was owed on these documents as resolved; return how many rows that were."""
-        names = [_storable(name) for name in documents]
-        return self._settle(job, ingestion_failures.c.document.in_(names)) if names else 0
+    def _standing(self, connection: Connection, job: Job, document: str, error: SourceError) -> dict[str, Any]:
+        """Status, attempts and next retry after one more failure.
 
-    def settle_all_but(self, job: Job, documents: Iterable[str], verdict: Verdict | None = None) -> int:
-        """Mark what the job owes on all other documents as resolved, with `verdict` only where that is why; how many.
+        A retry counts: what was being retried or was due. A schedule that comes by in between finds what is known, uses
+        up nothing and is no news: neither is `last_failed_at` moved.
+        """
+        table = ingestion_failures.c
+        is_due = func.coalesce(table.next_retry_at <= func.now(), False)
+        before = connection.execute(
+            select(table.status, table.attempts, table.next_retry_at, is_due.label("is_due")).where(
+                _owed(job), table.document == document
+            )
+        ).one_or_none()
+        counts = before is None or before.status == "retrying" or before.is_due
+        attempts = (before.attempts if before else 0) + counts
+        exhausted = attempts >= self._max_attempts
+        wait = max(retry_wait(attempts), timedelta(seconds=error.retry_after_s or 0.0))
+        next_retry_at: Any = func.now() + wait
+        if exhausted or error.verdict.is_permanent:
+            next_retry_at = None
+        elif before is not None and before.next_retry_at is not None and not counts:
+            next_retry_at = func.greatest(
+                before.next_retry_at, func.now() + timedelta(seconds=error.retry_after_s or 0.0)
+            )
+        return {
+            "status": "exhausted" if exhausted else "pending",
+            "attempts": attempts,
+            "next_retry_at": next_retry_at,
+            **({"last_failed_at": func.now()} if counts else {}),
+        }
+
+    def settle(self, job: Job, documents: Iterable[str], verdict: Verdict | None = None) -> int:
+        """Mark what was owed on these documents as resolved, with `verdict` only where that is why; how many rows."""
+        table, names = ingestion_failures.c, [_storable(name) for name in documents]
+        these = table.document.in_(names)
+        return self._settle(job, these if verdict is None else and_(these, table.verdict == verdict)) if names else 0
+
+    def settle_all_but(self, job: Job, documents: Iterable[str]) -> int:
+        """Mark what the job owes on all other documents as resolved; how many.
 
         For a job that has gone through everything of its partition: what it did not fail on is owed no more.
         """
-        table = ingestion_failures.c
-        others = table.document.not_in([_storable(name) for name in documents])
-        return self._settle(job, others if verdict is None else and_(others, table.verdict == verdict))
+        return self._settle(job, ingestion_failures.c.document.not_in([_storable(name) for name in documents]))
 
     def _settle(self, job: Job, which: ColumnElement[bool]) -> int:
         statement = (

@@ -10,6 +10,15 @@ import structlog
 from structlog.typing import Processor
 
 
+def _stderr_logger(*_names: str) -> structlog.PrintLogger:
+    return structlog.PrintLogger(sys.stderr)
+
+
+def is_configured() -> bool:
+    """Whether `configure_logging` has been called in this process. That Dagster has configured structlog is not it."""
+    return structlog.get_config()["logger_factory"] is _stderr_logger
+
+
 def configure_logging(level: str, log_format: Literal["json", "console"]) -> None:
     """Send our log lines from `level` on to stderr. Called by whoever owns the process, never at import."""
     renderer: Processor = (
@@ -24,5 +33,5 @@ def configure_logging(level: str, log_format: Literal["json", "console"]) -> Non
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
+        logger_factory=_stderr_logger,
     )

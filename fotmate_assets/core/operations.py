@@ -7,7 +7,9 @@ from typing import Any
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetsDefinition,
+    AssetSelection,
     Config,
     ConfigurableResource,
     DefaultScheduleStatus,
@@ -16,6 +18,7 @@ from dagster import (
     MetadataValue,
     OpExecutionContext,
     RunRequest,
+    ScheduleDefinition,
     ScheduleEvaluationContext,
     SensorEvaluationContext,
     SkipReason,
@@ -23,6 +26,7 @@ from dagster import (
     TableRecord,
     TableSchema,
     asset,
+    define_asset_job,
     job,
     op,
     schedule,
@@ -45,6 +49,8 @@ from fotmate_assets.core.status import (
 
 ALERTS_EVERY_S = 30
 
+STATUS = AssetKey(["ops", "ingestion_status"])
+
 
 class Alerts(ConfigurableResource["Alerts"]):
     """Where people are told."""
@@ -61,7 +67,7 @@ def ingestion_status_asset(freshness: Sequence[FreshnessCheck] = ()) -> AssetsDe
     """The asset `ops/ingestion_status`; `freshness` is what each wing says of its own."""
 
     @asset(
-        key=["ops", "ingestion_status"],
+        key=STATUS,
         group_name="ops",
         owners=["team:platform"],
         tags={"domain": "operations"},
@@ -157,3 +163,20 @@ def operations_summary(context: ScheduleEvaluationContext) -> RunRequest:
     """Sum up yesterday. Who sets the webhook wants it, and nobody else is called, so it runs from the start."""
     yesterday = str(context.scheduled_execution_time.astimezone(DAY_ZONE).date() - timedelta(days=1))
     return RunRequest(run_key=yesterday, run_config={"ops": {"send_daily_summary": {"config": {"date": yesterday}}}})
+
+
+status_refresh = define_asset_job(
+    "status_refresh",
+    AssetSelection.assets(STATUS),
+    description="Bring today's status up to date.",
+    tags={"domain": "operations"},
+)
+
+operations_status = ScheduleDefinition(
+    name="operations_status",
+    cron_schedule="*/15 * * * *",
+    execution_timezone=str(DAY_ZONE),
+    job=status_refresh,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every 15 minutes: today's status. It asks nobody but the database, so it runs from the start.",
+)

@@ -86,7 +86,13 @@ ingestion_failures = Table(
     Column("raw_sha256", Text, comment="The kept bytes, in the raw zone."),
     Column("run_id", Text, comment="Dagster run of the last attempt."),
     Column("first_failed_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="First failure."),
-    Column("last_failed_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="Last failure."),
+    Column(
+        "last_failed_at",
+        TIMESTAMPTZ,
+        nullable=False,
+        server_default=func.now(),
+        comment="Last failure that counted as an attempt.",
+    ),
     Column("resolved_at", TIMESTAMPTZ, comment="When a later attempt succeeded."),
     CheckConstraint(one_of("verdict", Verdict), name="verdict"),
     CheckConstraint(one_of("status", FAILURE_STATUSES), name="status"),
@@ -100,6 +106,8 @@ ingestion_failures = Table(
         unique=True,
         postgresql_where=text("status <> 'resolved'"),
     ),
+    Index(None, "last_failed_at"),
+    Index(None, "resolved_at"),
     Index("ix_ingestion_failures_due", "next_retry_at", postgresql_where=text("next_retry_at is not null")),
     comment="One row per thing owed: what failed, why, and when it is tried again.",
 )

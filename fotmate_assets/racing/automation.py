@@ -1,26 +1,46 @@
 """Jobs and schedules of the racing wing. What is due is decided in pure functions of a clock and rows."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from dagster import (
     AssetSelection,
     DagsterInstance,
     RunRequest,
+    RunsFilter,
     ScheduleEvaluationContext,
     SkipReason,
     define_asset_job,
     schedule,
 )
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+    PRIORITY_TAG,
+)
 
 from fotmate_assets.core.recovery import Replay
 from fotmate_assets.core.resources import Postgres
 from fotmate_assets.racing.load import advance_statuses
-from fotmate_assets.racing.model import KST, RESULT_AFTER, RaceStatus, entries_due_by, midnight_after, results_due_by
+from fotmate_assets.racing.model import (
+    CALLED_OFF,
+    KST,
+    ON,
+    RESULT_AFTER,
+    RaceStatus,
+    Sport,
+    entries_due_by,
+    midnight_after,
+    results_due_by,
+)
 from fotmate_assets.racing.partitions import race_date
 from fotmate_assets.racing.queries import RaceTime, last_attempts, race_times
+
+BEFORE_RECOVERY = {PRIORITY_TAG: "1"}
+"""The day that is raced does not queue behind retries of other days."""
 
 AHEAD = timedelta(days=7)
 """How far ahead the calendar is asked for."""
@@ -37,6 +57,11 @@ UNTIL_PUBLISHED = timedelta(hours=1)
 ONCE_PUBLISHED = timedelta(hours=6)
 """Between two looks for changes, until two hours before the first race; on the day every tick is one."""
 
+SETTLED_AFTER = tuple(timedelta(days=days, hours=12) for days in (0, 2, 7))
+"""From the end of a race date to the looks at what was corrected or confirmed since: noon of the next day, of the third
+and of the eighth.
+"""
+
 LATE_RESULTS = timedelta(days=7)
 """How long a result that missed its limit is looked for."""
 
@@ -47,9 +72,6 @@ TICK = timedelta(minutes=15)
 """Between two ticks of the schedules that follow races. A look ends some minutes after its tick, so that one due an
 hour after another is due at the tick an hour after its tick.
 """
-
-ON = (RaceStatus.SCHEDULED, RaceStatus.UPCOMING, RaceStatus.LIVE)
-CALLED_OFF = (RaceStatus.CANCELLED, RaceStatus.POSTPONED)
 
 
 def _by_date(times: Iterable[RaceTime]) -> Mapping[date, list[RaceTime]]:
@@ -87,22 +109,32 @@ def _off(race: RaceTime) -> datetime:
 def results_due(now: datetime, times: Iterable[RaceTime], last: Mapping[date, datetime]) -> list[date]:
     """Race dates with a race whose post time has passed by five minutes and that is not complete: finished, and paid.
 
-    `last`: when each date's results were last asked for. After the limit of a result it is the ledger's to be tried
-    again; once an hour is enough here.
+    `last`: when each date's results were last asked for. Cycles and boats are published the next day, and after the
+    limit of a result it is the ledger's to be tried again: once an hour is enough for these. A date that is complete is
+    looked at once more when its sources have settled: corrections, and the services that only confirm, come late.
     """
     return [
         day
         for day, of_day in sorted(_by_date(times).items())
-        if any(_result_due(now, race, last.get(day)) for race in of_day)
+        if any(_result_due(now, race, last.get(day)) for race in of_day) or _settles(now, day, of_day, last.get(day))
     ]
 
 
 def _result_due(now: datetime, race: RaceTime, last: datetime | None) -> bool:
-    is_complete = race.status is RaceStatus.FINISHED and race.has_payoffs
+    is_complete = race.status is RaceStatus.FINISHED and not race.is_unpaid
     limit = results_due_by(race.sport, race.race_date, race.post_time)
     if is_complete or race.status in CALLED_OFF or not _off(race) + RESULT_AFTER <= now < limit + LATE_RESULTS:
         return False
-    return now < limit or last is None or now - last > LATE_EVERY - TICK
+    each_tick = race.sport is Sport.HORSE and now < limit
+    return each_tick or last is None or now - last > LATE_EVERY - TICK
+
+
+def _settles(now: datetime, day: date, of_day: Sequence[RaceTime], last: datetime | None) -> bool:
+    statuses = {race.status for race in of_day}
+    if not statuses.isdisjoint(ON) or RaceStatus.FINISHED not in statuses:
+        return False
+    looks = (midnight_after(day) + after for after in SETTLED_AFTER)
+    return any(look <= now < look + timedelta(days=1) and (last is None or last < look) for look in looks)
 
 
 def _tables(*names: str) -> AssetSelection:
@@ -147,12 +179,15 @@ def racing_schedules(context: ScheduleEvaluationContext) -> RunRequest:
     description="From publication until two hours before the off, then the changes of the day every 15 minutes.",
 )
 def racing_entries(context: ScheduleEvaluationContext, postgres: Postgres) -> Iterator[RunRequest | SkipReason]:
-    """Follow the entries of the coming days."""
+    """Follow the entries of the coming days. A date whose results are due has a run that asks for its entries, too."""
     now = context.scheduled_execution_time.astimezone(KST)
-    today = now.date()
-    yield from _requests(
-        now, postgres, "racing/entries", (today, today + PUBLISHED_WITHIN), entries_due, "no entries are due"
-    )
+    window = (now.date(), now.date() + PUBLISHED_WITHIN)
+    with postgres.engine.connect() as connection:
+        times = race_times(connection, *window)
+        entries, results = (last_attempts(connection, f"racing/{name}", window[0]) for name in ("entries", "results"))
+    followed = set(results_due(now, times, results))
+    due = [day for day in entries_due(now, times, entries) if day not in followed]
+    yield from _requests(context, now, due, times, "no entries are due")
 
 
 @schedule(
@@ -166,30 +201,37 @@ def racing_results(context: ScheduleEvaluationContext, postgres: Postgres) -> It
     """Follow the results; statuses move with the clock."""
     now = context.scheduled_execution_time.astimezone(KST)
     advance_statuses(postgres.engine, now)
-    today = now.date()
-    window = (today - LATE_RESULTS - timedelta(days=2), today)
-    yield from _requests(now, postgres, "racing/results", window, results_due, "no race waits for its result")
+    first = now.date() - LATE_RESULTS - timedelta(days=2)
+    with postgres.engine.connect() as connection:
+        times = race_times(connection, first, now.date())
+        last = last_attempts(connection, "racing/results", first)
+    yield from _requests(context, now, results_due(now, times, last), times, "no race waits for its result")
 
 
 def _requests(
+    context: ScheduleEvaluationContext,
     now: datetime,
-    postgres: Postgres,
-    job: str,
-    window: tuple[date, date],
-    due: Callable[[datetime, Iterable[RaceTime], Mapping[date, datetime]], list[date]],
+    due: Sequence[date],
+    times: Sequence[RaceTime],
     nothing_due: str,
 ) -> Iterator[RunRequest | SkipReason]:
-    """A run per race date that is due, or the reason why there is none."""
-    with postgres.engine.connect() as connection:
-        times = race_times(connection, *window)
-        last = last_attempts(connection, job, window[0])
-    days = due(now, times, last)
-    if not days:
+    """A run per race date that is due and has none in flight, or the reason why there is none."""
+    busy = _in_flight(context.instance)
+    days = [day for day in due if day.isoformat() not in busy]
+    if due and not days:
+        yield SkipReason(f"a run is at work on {', '.join(map(str, due))} already")
+    elif not due:
         coming = [race.post_time for race in times if race.post_time is not None and race.post_time > now]
         following = f"; the next race is off at {min(coming).astimezone(KST):%Y-%m-%d %H:%M} KST" if coming else ""
-        yield SkipReason(f"{nothing_due} among {len(times)} races from {window[0]} to {window[1]}{following}")
+        yield SkipReason(f"{nothing_due} among {len(times)} races{following}")
     for day in days:
-        yield RunRequest(run_key=f"{day}@{now.isoformat()}", partition_key=day.isoformat())
+        yield RunRequest(run_key=f"{day}@{now.isoformat()}", partition_key=day.isoformat(), tags=BEFORE_RECOVERY)
+
+
+def _in_flight(instance: DagsterInstance) -> set[str | None]:
+    """Race dates that a run of one of our jobs is at work on, or waits to be."""
+    runs = instance.get_runs(RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES))
+    return {run.tags.get(PARTITION_NAME_TAG) for run in runs if run.job_name in {job.name for job in JOBS}}
 
 
 def _is_race_date(instance: DagsterInstance, key: str) -> bool:

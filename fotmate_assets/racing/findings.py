@@ -25,6 +25,7 @@ from fotmate_assets.racing.model import (
     paying_combinations,
     results_due_by,
 )
+from fotmate_assets.racing.queries import UNPAID
 
 MINUTE = "%Y-%m-%d %H:%M"
 
@@ -46,12 +47,13 @@ def nothing_owed(connection: Connection, key: str) -> list[Finding]:
         select 'race date', 'calendar', 'nobody has asked for the calendar of ' || :key
         where not exists (
             select from ingestion_jobs
-            where job = 'racing/races' and partition_key = :key and verdict in ('ok', 'not_yet', 'empty_expected')
+            where source in ('kra', 'kspo') and job = 'racing/races' and partition_key = :key
+            and verdict in ('ok', 'not_yet', 'empty_expected')
         )
         union all
         select document, coalesce(field, ''), source || ': ' || reason || ' [' || verdict || ', ' || status || ']'
         from ingestion_failures
-        where job like 'racing/%' and partition_key = :key and status <> 'resolved'
+        where source in ('kra', 'kspo') and partition_key = :key and status <> 'resolved'
         """,
     )
 
@@ -239,21 +241,13 @@ def _joined(combinations: Iterable[str]) -> str:
 
 def results_in_time(connection: Connection, key: str, now: datetime | None = None) -> list[Finding]:
     """Every race that is on is decided and has paid within its limit: horses two hours after the off, cycles and boats
-    by the end of the next day. A walkover pays nothing.
+    by the end of the next day.
     """
-    query = text("""
+    query = text(f"""
         select r.race_id, r.sport, r.race_date, r.post_time, r.status from races r
-        where r.race_date = :day and r.status not in ('cancelled', 'postponed') and (
-            r.status <> 'finished' or (
-                not exists (select from payoffs p where p.race_id = r.race_id)
-                and 1 < (
-                    select count(*) from results t where t.race_id = r.race_id
-                    and t.finish_status in ('finished', 'disqualified', 'pulled_up')
-                )
-            )
-        )
+        where r.race_date = :day and r.status not in ('cancelled', 'postponed') and (r.status <> 'finished' or {UNPAID})
         order by r.race_id
-    """)
+    """)  # noqa: S608 - a literal of queries
     found = []
     for row in connection.execute(query, {"day": date.fromisoformat(key)}):
         due = results_due_by(Sport(row.sport), row.race_date, row.post_time)

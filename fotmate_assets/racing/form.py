@@ -37,7 +37,10 @@ _FORM = text("""
         select sport, kind, e.subject_id, race_date, race_id, finish_position
         from entered e join before b using (sport, kind, name) where e.id is null or b.id is null
     )
-    insert into form
+    insert into form (
+        race_date, sport, kind, subject_id, name, starts, wins, seconds, thirds, win_rate, top3_rate,
+        last_race_date, last_finish_position
+    )
     select :day, sport, kind, subject_id, name, count(race_id),
            count(*) filter (where finish_position = 1),
            count(*) filter (where finish_position = 2),

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, text
 
+from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.status import Freshness
 from fotmate_assets.racing.model import KST, Sport, entries_due_by, midnight_after, results_due_by
+from fotmate_assets.racing.queries import SOURCES
 
 _MEETINGS = text("""
     select r.track_id, r.sport, count(*) as races, min(r.post_time) as first_off, max(r.post_time) as last_off,
@@ -20,18 +22,26 @@ _MEETINGS = text("""
 """)
 
 
+_ANSWERED = text("""
+    select source, max(finished_at) from ingestion_jobs
+    where job = 'racing/races' and partition_key = :day and verdict = any(:had) group by source
+""")
+
+
 def racing_freshness(connection: Connection, day: date) -> list[Freshness]:
-    """Entries two hours before the first off, results by their limit, for every meeting of a Korean day; and that the
-    calendar of the day was asked for at all.
+    """Entries two hours before the first off, results by their limit, for every meeting of a Korean day; and that each
+    source has told the calendar of the day at all: without it, no meeting is missed.
     """
-    now = datetime.now(UTC)
-    asked = connection.execute(
-        text("select max(finished_at) from ingestion_jobs where job = 'racing/races' and partition_key = :day"),
-        {"day": day.isoformat()},
-    ).scalar()
-    due = midnight_after(day)
-    found = f"asked at {asked.astimezone(KST):%Y-%m-%d %H:%M} KST" if asked else "never asked"
-    rows = [Freshness(f"racing calendar {day}", "the portals' calendar", due, found, asked is None and due < now)]
+    now, due = datetime.now(UTC), midnight_after(day)
+    had = [verdict for verdict in Verdict if not verdict.is_failure]
+    answered = dict(connection.execute(_ANSWERED, {"day": day.isoformat(), "had": had}).tuples().all())
+    rows = []
+    for source in SOURCES:
+        at = answered.get(source)
+        found = f"told at {at.astimezone(KST):%Y-%m-%d %H:%M} KST" if at else "never told"
+        rows.append(
+            Freshness(f"{source} calendar {day}", "which races there are", due, found, at is None and due < now)
+        )
     for meeting in connection.execute(_MEETINGS, {"day": day}).mappings():
         rows += _of_meeting(dict(meeting), day, now)
     return rows

@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
@@ -42,7 +42,7 @@ class Outcome:
     document: str
     verdict: Verdict
     track_id: str
-    """Empty for a document of several tracks."""
+    """Empty for a calendar document that could not be had or read: it says nothing of any track."""
     error: SourceError | None = None
 
 
@@ -72,6 +72,10 @@ class RaceDays:
         self.unchanged += other.unchanged
         self.outcomes += other.outcomes
         self.requests += other.requests
+
+
+REBUILD = "racing/rebuild"
+"""The ledger's name of building meetings again from the kept bytes."""
 
 
 def job_name(family: Family) -> str:
@@ -105,10 +109,10 @@ def run_race_days(
     for count, days in enumerate(months, start=1):
         started = time.monotonic()
         with ThreadPoolExecutor(in_flight, "portal") as threads:
-            one = _Days(source, portal, days, families, Shelves(zone, engine), engine, threads, now()).run()
+            work = _Days(source, portal, days, families, Shelves(zone, engine), engine, threads, now())
+            one = work.run()
         duration_s = time.monotonic() - started
-        asked = portal is not None
-        _record(source.name, days, families, one, zone, ledger, asked=asked, duration_s=duration_s, run_id=run_id)
+        _record(work, one, zone, ledger, duration_s, run_id)
         on_progress(
             f"[{count}/{len(months)}] {source.name} {days[0]}{f' to {days[-1]}' if len(days) > 1 else ''}: "
             f"{len(one.loaded)} meetings written, {one.unchanged} unchanged, {len(one.failures)} failures"
@@ -131,8 +135,12 @@ class _Days:
     now: datetime
     asked: dict[str, Answer] = field(default_factory=dict)
     """Answers by document: no document is asked for twice."""
+    shelf_of: dict[str, str] = field(default_factory=dict)
+    """Where each document that was asked for is kept."""
     wanted: dict[Meeting, dict[str, Inquiry]] = field(default_factory=lambda: defaultdict(dict))
     """What was asked about each meeting, day by day, by slot."""
+    stored: dict[date, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The meetings of each date that the database has as they are, by name: `meeting/seoul/2025-05-31`."""
 
     def run(self) -> RaceDays:
         """All of it."""
@@ -140,9 +148,9 @@ class _Days:
         with self.engine.connect() as connection:
             known = known_meetings(connection, self.days, around=ANCHORS)
         calendar = self.source.calendar(self.days, self.ask, self.now, known)
+        report.outcomes += self._of_calendar(calendar)
         fresh: dict[Meeting, dict[str, Listing]] = {}
         if self.portal is not None:
-            report.outcomes += self._of_calendar(calendar)
             fresh = self._fetch(calendar.meetings)
             report.requests = len(self.asked)
             self.shelves.save(self.source.name)
@@ -155,6 +163,7 @@ class _Days:
         kept ones answer.
         """
         new = {inquiry.document: inquiry for inquiry in inquiries if inquiry.document not in self.asked}
+        self.shelf_of.update({document: inquiry.shelf for document, inquiry in new.items()})
         self.asked.update(zip(new, self.threads.map(self._one, new.values()), strict=True))
         return {inquiry.document: self.asked[inquiry.document] for inquiry in inquiries}
 
@@ -206,39 +215,52 @@ class _Days:
 
     def _load(self, meeting: Meeting, fresh: Mapping[str, Listing], report: RaceDays) -> None:
         """Build and write one meeting from what was just fetched and, for the rest, what is kept."""
-        listings = self.shelves.complete(self.source, meeting, fresh, self.now)
+        kept = self.shelves.complete(self.source, meeting, fresh, self.now)
+        listings = kept.listings
         built = self.source.build(meeting, listings)
-        whole = self._meeting_document(meeting)
+        whole = f"meeting/{meeting.track_id}/{meeting.race_date}"
         try:
             loaded = load_meeting(self.engine, built.card, self.now)
         except (IntegrityError, DataError) as error:
             reason = f"the database refuses it: {error.orig}"
             refused = SourceError(Verdict.MALFORMED, self.source.name, whole, reason)
             report.outcomes.append(
-                Outcome(meeting.race_date, self.families[0], whole, refused.verdict, meeting.track_id, refused)
+                Outcome(meeting.race_date, Family.RACES, whole, refused.verdict, meeting.track_id, refused)
             )
         else:
+            self.stored[meeting.race_date].add(whole)
             if loaded is None:
                 report.unchanged += 1
             else:
                 report.loaded.append(loaded)
         outcomes = list(self._of_meeting(meeting, built, listings, fresh))
-        if not any(outcome.error for outcome in outcomes if outcome.family is Family.RESULTS):
+        had = {outcome.document for outcome in outcomes}
+        outcomes += [
+            Outcome(meeting.race_date, inquiry.family, inquiry.document, lost.verdict, meeting.track_id, lost)
+            for inquiry, lost in kept.lost.items()
+            if inquiry.document not in had
+        ]
+        results_failed = any(outcome.error for outcome in outcomes if outcome.family is Family.RESULTS)
+        if self.portal is not None and Family.RESULTS in self.families and not results_failed:
             outcomes += self._late(built.card)
         report.outcomes += outcomes
 
-    def _meeting_document(self, meeting: Meeting) -> str:
-        return f"meeting/{meeting.track_id}/{meeting.race_date}"
-
     def _of_calendar(self, calendar: Calendar) -> Iterator[Outcome]:
-        """A calendar document that failed leaves every date in doubt; one that is empty means what it means."""
+        """A calendar document that failed leaves its date in doubt, or every date where it is of several; one that is
+        empty means what it means. Kept bytes cannot tell that something is missing by now.
+        """
         for absence in calendar.absences:
             error = None
             if absence.verdict.is_failure:
+                if self.portal is None:
+                    continue
                 error = SourceError(absence.verdict, self.source.name, absence.document, absence.reason)
             yield Outcome(absence.race_date, Family.RACES, absence.document, absence.verdict, absence.track_id, error)
         for failure in calendar.failures:
-            for day in self.days:
+            if not failure.verdict.is_failure:
+                continue
+            own = [day for day in self.days if day.isoformat() == self.shelf_of.get(failure.document)]
+            for day in own or self.days:
                 yield Outcome(day, Family.RACES, failure.document, failure.verdict, "", failure)
 
     def _of_meeting(
@@ -250,13 +272,15 @@ class _Days:
             family = families.get(failure.document, Family.RACES)
             yield Outcome(day, family, failure.document, failure.verdict, track_id, failure)
         unreadable = {failure.document for failure in built.failures}
-        for listing in fresh.values():
+        for listing in (fresh if self.portal is not None else listings).values():
             inquiry = listing.inquiry
             if inquiry.document in unreadable:
                 continue
             verdict = self.source.verdict(inquiry, listing, meeting, built.card, self.now)
             error = None
             if verdict.is_failure:
+                if self.portal is None:
+                    continue
                 reason = "no rows, although the calendar says there should be some by now"
                 error = SourceError(verdict, self.source.name, inquiry.document, reason)
             yield Outcome(day, inquiry.family, inquiry.document, verdict, track_id, error)
@@ -282,22 +306,16 @@ class _Days:
 
 
 def _record(
-    source: str,
-    days: Sequence[date],
-    families: Sequence[Family],
-    report: RaceDays,
-    zone: RawZone,
-    ledger: Ledger,
-    *,
-    asked: bool,
-    duration_s: float,
-    run_id: str | None,
+    work: _Days, report: RaceDays, zone: RawZone, ledger: Ledger, duration_s: float, run_id: str | None
 ) -> None:
     """Into the ledger: an attempt per family and date, what is owed, and what is owed no more.
 
-    A document of another family that cannot be read is reported, and counted when its own family is at work. Where
-    nobody was asked, only what was wrong with kept bytes can have been mended.
+    A document of another family that cannot be read is reported, and counted when its own family is at work. A family
+    that has no documents of its own, or did not come to them, went as the calendar did. Where the calendar is in
+    doubt, only documents that were had are owed no more; where nobody was asked, only those of them that could not be
+    used before. Building again from kept bytes is an attempt of its own kind: nobody has asked for the calendar by that.
     """
+    asked = work.portal is not None
     outcomes: dict[tuple[date, Family], list[Outcome]] = defaultdict(list)
     for outcome in report.outcomes:
         outcomes[outcome.race_date, outcome.family].append(outcome)
@@ -306,15 +324,23 @@ def _record(
         for family in Family:
             rows[meeting.meeting.race_date, family] += getattr(meeting, family)
     attempts = []
-    for day, family in itertools.product(days, families):
-        found = outcomes[day, family]
-        job = Job(source, job_name(family), day.isoformat(), run_id)
-        attempt = Attempt(worst(found), rows[day, family], told(found))
-        attempts.append((job, attempt, duration_s / (len(days) * len(families))))
-        errors = {outcome.document: outcome.error for outcome in found if outcome.error is not None}
+    for day, family in itertools.product(work.days, work.families):
+        calendar, own = outcomes[day, Family.RACES], outcomes[day, family]
+        job = Job(work.source.name, job_name(family), day.isoformat(), run_id)
+        attempt = Attempt(worst(own or calendar), rows[day, family], told(own or calendar))
+        attempts.append((job, attempt, duration_s / len(work.days)))
+        errors = {outcome.document: outcome.error for outcome in own if outcome.error is not None}
         for error in errors.values():
             ledger.owe(job, error, zone.put(error.content) if error.content is not None else None)
-        ledger.settle_all_but(job, errors, verdict=None if asked else Verdict.MALFORMED)
+        if asked and not any(outcome.error and not outcome.track_id for outcome in calendar):
+            ledger.settle_all_but(job, errors)
+        else:
+            had = ({outcome.document for outcome in own} | work.stored[day]) - errors.keys()
+            ledger.settle(job, had, verdict=None if asked else Verdict.MALFORMED)
+    if not asked:
+        attempts = [
+            (replace(job, job=REBUILD), attempt, took_s) for job, attempt, took_s in attempts if attempt.message
+        ]
     ledger.record(attempts)
 
 

@@ -20,7 +20,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from fotmate_assets.core.postgres import copy_rows, in_transaction, lock_for_transaction
 from fotmate_assets.racing.model import (
+    CALLED_OFF,
     KST,
+    ON,
     Change,
     ChangeKind,
     Entry,
@@ -41,9 +43,6 @@ FORMAT = b"1"
 
 OF_RACE = tuple(field.name for field in fields(Race) if field.name in races.c)
 """What a race takes from its card as it is."""
-
-CALLED_OFF = (RaceStatus.CANCELLED, RaceStatus.POSTPONED)
-RUNNING = (RaceStatus.SCHEDULED, RaceStatus.UPCOMING, RaceStatus.LIVE)
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def advance_statuses(engine: Engine, now: datetime) -> int:
 
     def work(connection: Connection) -> int:
         query = select(races.c.race_id, races.c.status, races.c.post_time).where(
-            races.c.status.in_(RUNNING),
+            races.c.status.in_(ON),
             races.c.post_time.is_not(None),
             races.c.post_time.between(now - timedelta(days=30), now + timedelta(days=2)),
         )
@@ -104,7 +103,7 @@ def advance_statuses(engine: Engine, now: datetime) -> int:
                 turned[told].append(row.race_id)
         return sum(
             connection.execute(
-                update(races).where(races.c.race_id.in_(ids), races.c.status.in_(RUNNING)).values(status=told)
+                update(races).where(races.c.race_id.in_(ids), races.c.status.in_(ON)).values(status=told)
             ).rowcount
             for told, ids in turned.items()
         )
@@ -171,7 +170,6 @@ def _put_meeting(connection: Connection, card: MeetingCard, revision: str, vanis
         "year": meeting.year,
         "round": meeting.round,
         "day": meeting.day,
-        "race_count": len(card.races),
         "entries_declared": card.entries_declared,
         "results_declared": card.results_declared,
         "warnings": [*card.warnings, *gone, *_same_round(connection, meeting)],

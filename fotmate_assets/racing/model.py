@@ -321,20 +321,15 @@ class MeetingCard:
 
 UPCOMING_FOR = timedelta(hours=1)
 
-TRANSITIONS: Mapping[RaceStatus, frozenset[RaceStatus]] = {
-    RaceStatus.SCHEDULED: frozenset(RaceStatus) - {RaceStatus.SCHEDULED},
-    RaceStatus.UPCOMING: frozenset(RaceStatus) - {RaceStatus.UPCOMING},
-    # Back to upcoming: a false start, and the race is run again.
-    RaceStatus.LIVE: frozenset(
-        {RaceStatus.UPCOMING, RaceStatus.FINISHED, RaceStatus.CANCELLED, RaceStatus.POSTPONED, RaceStatus.SCHEDULED}
-    ),
-    RaceStatus.POSTPONED: frozenset(RaceStatus) - {RaceStatus.POSTPONED},
-    # Declared void after the finish. A document from before the finish does not undo it.
-    RaceStatus.FINISHED: frozenset({RaceStatus.CANCELLED}),
-    # A race called off by mistake has a result in the end; nothing less brings it back.
-    RaceStatus.CANCELLED: frozenset({RaceStatus.FINISHED}),
-}
-"""Which status may follow which."""
+DECIDED = {RaceStatus.FINISHED: RaceStatus.CANCELLED, RaceStatus.CANCELLED: RaceStatus.FINISHED}
+"""What a race whose end is known may still become: declared void after the finish; called off by mistake, with a result
+in the end. Nothing less undoes either: not the clock, not a document from before. Any other status may follow any:
+a race is postponed and set anew, a false start puts a live one back.
+"""
+
+CALLED_OFF = (RaceStatus.CANCELLED, RaceStatus.POSTPONED)
+ON = (RaceStatus.SCHEDULED, RaceStatus.UPCOMING, RaceStatus.LIVE)
+"""To be run, or running."""
 
 
 def status_told(race: Race, now: datetime) -> RaceStatus:
@@ -357,7 +352,7 @@ def status_by_clock(post_time: datetime | None, now: datetime) -> RaceStatus:
 
 def next_status(stored: RaceStatus | None, told: RaceStatus) -> RaceStatus:
     """The status to store: `told` where it may follow `stored`, else `stored` as it is."""
-    return told if stored is None or told in TRANSITIONS[stored] else stored
+    return told if stored is None or told is DECIDED.get(stored, told) else stored
 
 
 # What is due when ---------------------------------------------------------------------------------------------------

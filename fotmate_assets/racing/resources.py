@@ -1,7 +1,7 @@
 """The racing sources as a Dagster resource."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from dagster import ConfigurableResource
 from sqlalchemy import Engine
@@ -12,7 +12,7 @@ from fotmate_assets.racing.sources.kra.source import KRA
 from fotmate_assets.racing.sources.kspo.source import KSPO
 from fotmate_assets.racing.sources.portal import KRA as KRA_STYLE
 from fotmate_assets.racing.sources.portal import KSPO as KSPO_STYLE
-from fotmate_assets.racing.sources.portal import Portal
+from fotmate_assets.racing.sources.portal import Portal, Style
 from fotmate_assets.racing.sources.source import RaceSource
 
 
@@ -33,23 +33,21 @@ class RacePortals(ConfigurableResource["RacePortals"]):
     @contextmanager
     def open(self, engine: Engine) -> Iterator[list[tuple[RaceSource, Portal]]]:
         """Each source with its portal, whose connections are closed at the end. They keep to one rate limit."""
-        clients = []
         limits: dict[str, RateLimit] = {}
-        try:
-            found: list[tuple[RaceSource, Portal]] = []
-            for source, root, style in ((KRA(), self.kra_url, KRA_STYLE), (KSPO(), self.kspo_url, KSPO_STYLE)):
-                client = HttpClient(
-                    source.name,
-                    timeout_s=self.timeout_s,
-                    per_second=self.requests_per_s,
-                    attempts=self.attempts,
-                    first_wait_s=self.first_wait_s,
-                    limits=limits,
-                )
-                clients.append(client)
-                quota = PostgresQuota(engine, source.name, self.daily_quota)
-                found.append((source, Portal(client, root, style, self.service_key, quota)))
-            yield found
-        finally:
-            for client in clients:
-                client.close()
+
+        def portal(source: RaceSource, root: str, style: Style) -> Portal:
+            client = HttpClient(
+                source.name,
+                timeout_s=self.timeout_s,
+                per_second=self.requests_per_s,
+                attempts=self.attempts,
+                first_wait_s=self.first_wait_s,
+                limits=limits,
+            )
+            stack.enter_context(closing(client))
+            quota = PostgresQuota(engine, source.name, self.daily_quota)
+            return Portal(client, root, style, self.service_key, quota)
+
+        with ExitStack() as stack:
+            kra, kspo = KRA(), KSPO()
+            yield [(kra, portal(kra, self.kra_url, KRA_STYLE)), (kspo, portal(kspo, self.kspo_url, KSPO_STYLE))]

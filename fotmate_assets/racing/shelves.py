@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection, Engine
 
-from fotmate_assets.core.model import RawDocument, SourceError
+from fotmate_assets.core.model import RawDocument, SourceError, Verdict
 from fotmate_assets.core.postgres import in_transaction, lock_for_transaction
 from fotmate_assets.core.raw_zone import Manifest, RawZone
 from fotmate_assets.racing.model import Meeting
 from fotmate_assets.racing.sources import portal
-from fotmate_assets.racing.sources.source import Family, Inquiry, Listing, RaceSource
+from fotmate_assets.racing.sources.source import Answer, Family, Inquiry, Listing, RaceSource
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What there is of a meeting."""
+
+    listings: dict[str, Listing]
+    """By slot."""
+    lost: dict[Inquiry, SourceError]
+    """What was kept and cannot be read any more, where nothing else takes its place."""
 
 
 class Shelves:
@@ -29,7 +41,7 @@ class Shelves:
         self._lock = threading.Lock()
         self._unsaved: dict[str, list[Listing]] = defaultdict(list)
         self._manifests: dict[tuple[str, str], Manifest] = {}
-        self._listings: dict[str, Listing | None] = {}
+        self._answers: dict[str, Answer | None] = {}
 
     def put(self, listing: Listing) -> None:
         """Keep the bytes of an answer; `save` puts them on their shelf."""
@@ -56,19 +68,26 @@ class Shelves:
             if len(listing) or not _has_rows(self.find(source, listing.inquiry)):
                 for page in listing.pages:
                     manifest.record(page)
-                self._listings[listing.inquiry.document] = listing
+                self._answers[listing.inquiry.document] = listing
         self.zone.save(manifest)
 
-    def complete(
-        self, source: RaceSource, meeting: Meeting, fresh: Mapping[str, Listing], now: datetime
-    ) -> dict[str, Listing]:
-        """The listings of a meeting by slot: `fresh`, and where these bring no rows what is kept (the day's or the
-        month's document, whichever is newer).
+    def complete(self, source: RaceSource, meeting: Meeting, fresh: Mapping[str, Listing], now: datetime) -> Kept:
+        """The listings of a meeting: `fresh`, and where these bring no rows what is kept (the day's or the month's
+        document, whichever is newer).
         """
         had = {slot: listing for slot, listing in fresh.items() if len(listing)}
         given = frozenset(had)
+        lost: dict[Inquiry, SourceError] = {}
+
+        def find(inquiry: Inquiry) -> Listing | None:
+            kept = self.find(source.name, inquiry)
+            if isinstance(kept, SourceError):
+                lost[inquiry] = kept
+                return None
+            return kept
+
         for inquiry in source.month_inquiries(meeting, tuple(Family)):
-            if inquiry.slot not in given and (kept := self.find(source.name, inquiry)) is not None:
+            if inquiry.slot not in given and (kept := find(inquiry)) is not None:
                 had[inquiry.slot] = kept
         looked_at: set[str] = set()
         while new := [
@@ -78,35 +97,37 @@ class Shelves:
         ]:
             for inquiry in new:
                 looked_at.add(inquiry.document)
-                kept, other = self.find(source.name, inquiry), had.get(inquiry.slot)
+                kept, other = find(inquiry), had.get(inquiry.slot)
                 if kept is not None and (not _has_rows(other) or (_has_rows(kept) and _is_newer(kept, other))):
                     had[inquiry.slot] = kept
-        return had
+        return Kept(had, {inquiry: error for inquiry, error in lost.items() if not _has_rows(had.get(inquiry.slot))})
 
-    def find(self, source: str, inquiry: Inquiry) -> Listing | None:
-        """A kept answer; None where there is none, or its pages do not add up any more."""
-        if inquiry.document not in self._listings:
-            self._listings[inquiry.document] = self._read_anew(source, inquiry)
-        return self._listings[inquiry.document]
+    def find(self, source: str, inquiry: Inquiry) -> Answer | None:
+        """A kept answer; None where there is none, an error where its bytes are lost or do not add up any more, which
+        asking again mends.
+        """
+        if inquiry.document not in self._answers:
+            self._answers[inquiry.document] = self._read(source, inquiry)
+        return self._answers[inquiry.document]
 
-    def _read_anew(self, source: str, inquiry: Inquiry) -> Listing | None:
-        manifest = self._manifest(source, inquiry.shelf)
-        pages = tuple(self._pages(manifest, inquiry.document))
-        if not pages:
-            return None
+    def _read(self, source: str, inquiry: Inquiry) -> Answer | None:
         try:
-            return portal.read(inquiry, pages)
-        except SourceError:
-            return None
+            pages = tuple(self._pages(self._manifest(source, inquiry.shelf), inquiry.document))
+            return portal.read(inquiry, pages) if pages else None
+        except SourceError as error:
+            return SourceError(Verdict.TRANSPORT, source, inquiry.document, f"kept in vain: {error.reason}")
 
     def _pages(self, manifest: Manifest, document: str) -> Iterator[RawDocument]:
         """The pages of the newest answer: those of an older, longer one were fetched before its first page."""
-        first = self.zone.document(manifest, f"{document}/1")
-        page, number = first, 1
-        while first and page and page.fetched_at >= first.fetched_at:
+        first = manifest.current(f"{document}/1")
+        for number in itertools.count(1):
+            name = f"{document}/{number}"
+            revision, page = manifest.current(name), None
+            if first is not None and revision is not None and revision.fetched_at >= first.fetched_at:
+                page = self.zone.document(manifest, name)
+            if page is None:
+                return
             yield page
-            number += 1
-            page = self.zone.document(manifest, f"{document}/{number}")
 
     def _manifest(self, source: str, shelf: str) -> Manifest:
         if (source, shelf) not in self._manifests:
@@ -114,8 +135,8 @@ class Shelves:
         return self._manifests[source, shelf]
 
 
-def _has_rows(listing: Listing | None) -> bool:
-    return listing is not None and len(listing) > 0
+def _has_rows(answer: Answer | None) -> bool:
+    return isinstance(answer, Listing) and len(answer) > 0
 
 
 def _is_newer(one: Listing, other: Listing | None) -> bool:

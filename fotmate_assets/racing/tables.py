@@ -50,7 +50,6 @@ meetings = Table(
     Column("year", SmallInteger, comment="KSPO's year of the round (`stnd_yr`)."),
     Column("round", SmallInteger, comment="KSPO's round of the year (`week_tcnt`); null for horses."),
     Column("day", SmallInteger, comment="KSPO's day of the round (`day_tcnt`); null for horses."),
-    Column("race_count", SmallInteger, nullable=False, comment="Races known."),
     Column("entries_declared", Integer, comment="Rows in the entry documents; null without one."),
     Column("results_declared", Integer, comment="Rows in the result documents; null without one."),
     Column("warnings", JSONB, nullable=False, comment="Oddities of the source that were kept or set aside, as texts."),

@@ -274,6 +274,7 @@ def test_failure_giving_up_and_recovery_are_told_once_each(database: Database, s
     for _ in range(6):
         owe(database, "a")
         tick(database, slack)
+        database.retries_are_due()
     Ledger(database.engine).settle(JOB, ["a"])
     for _ in range(3):
         tick(database, slack)

@@ -160,13 +160,6 @@ def test_what_a_job_did_not_fail_on_is_settled(ledger: Ledger) -> None:
     assert ledger.settle_all_but(JOB, []) == 1
 
 
-def test_what_is_owed_for_another_reason_can_be_left(ledger: Ledger) -> None:
-    ledger.owe(JOB, failed(Verdict.MALFORMED, "a"))
-    ledger.owe(JOB, failed(Verdict.TRANSPORT, "b"))
-    assert ledger.settle_all_but(JOB, [], verdict=Verdict.MALFORMED) == 1
-    assert owed(ledger).document == "b"
-
-
 def test_failures_are_narrowed_by_status_and_found_by_id(ledger: Ledger) -> None:
     other = Job("metrica", "football/metrica_raw", "s")
     ledger.owe(JOB, failed())
@@ -189,6 +182,7 @@ def test_the_time_to_the_next_try_doubles_up_to_half_an_hour_and_ends_with_the_r
         ledger.owe(JOB, failed())
         assert (owed(ledger).attempts, owed(ledger).status) == (attempt, "pending" if attempt < 8 else "exhausted")
         waits.append(minutes_to_retry(database))
+        database.retries_are_due()
     assert waits == [1, 2, 4, 8, 16, 30, 30, None]
 
 
@@ -197,14 +191,41 @@ def test_all_five_waits_are_waited_before_a_failure_is_exhausted(ledger: Ledger,
     for _ in range(5):
         ledger.owe(JOB, failed())
         waits.append(minutes_to_retry(database))
+        database.retries_are_due()
     assert waits == [1, 2, 4, 8, 16]
     ledger.owe(JOB, failed())
     (failure,) = ledger.failures()
     assert (failure.status, failure.attempts, failure.next_retry_at) == ("exhausted", 6, None)
     assert failure.attempts == failure.max_attempts
     ledger.owe(JOB, failed())
-    assert (owed(ledger).status, owed(ledger).attempts) == ("exhausted", 7)
+    assert (owed(ledger).status, owed(ledger).attempts) == ("exhausted", 6)
     assert ledger.settle(JOB, ["events/1.json"]) == 1, "it is still owed, and can be settled"
+
+
+def test_a_schedule_that_finds_the_same_failure_before_its_retry_is_due_uses_up_nothing(
+    ledger: Ledger, database: Database
+) -> None:
+    ledger.owe(JOB, failed())
+    before = owed(ledger)
+    for _ in range(20):
+        ledger.owe(JOB, failed(Verdict.EMPTY_UNEXPECTED))
+    after = owed(ledger)
+    assert (after.attempts, after.status, after.next_retry_at) == (1, "pending", before.next_retry_at)
+    assert (after.verdict, after.last_failed_at) == (Verdict.EMPTY_UNEXPECTED, before.last_failed_at)
+    ledger.begin_retry([after.failure_id])
+    database.retries_are_due()
+    ledger.owe(JOB, failed())
+    assert owed(ledger).attempts == 2
+
+
+def test_a_schedule_that_hears_of_the_quota_puts_the_retry_off_and_never_forward(
+    ledger: Ledger, database: Database
+) -> None:
+    ledger.owe(JOB, failed())
+    ledger.owe(JOB, failed(Verdict.QUOTA, retry_after_s=3600.0))
+    assert (minutes_to_retry(database), owed(ledger).attempts) == (pytest.approx(60, abs=0.5), 1)
+    ledger.owe(JOB, failed())
+    assert minutes_to_retry(database) == pytest.approx(60, abs=0.5)
 
 
 def test_the_waits_of_the_design() -> None:
@@ -230,6 +251,7 @@ def test_what_may_pass_is_due_again_in_a_minute(ledger: Ledger, database: Databa
 def test_a_source_that_says_when_to_come_back_is_not_asked_before(ledger: Ledger, database: Database) -> None:
     ledger.owe(JOB, failed(Verdict.QUOTA, retry_after_s=3600.0))
     assert minutes_to_retry(database) == 60
+    database.retries_are_due()
     ledger.owe(JOB, failed(Verdict.QUOTA, retry_after_s=5.0))
     assert minutes_to_retry(database) == 2
 
@@ -242,13 +264,14 @@ def test_a_repeat_brings_the_row_up_to_date(ledger: Ledger) -> None:
     second = owed(ledger)
     assert second.failure_id == first.failure_id
     assert (second.verdict, second.reason, second.field, second.raw_sha256) == (Verdict.TRANSPORT, "reset", None, None)
-    assert second.last_failed_at > first.last_failed_at
+    assert second.last_failed_at == first.last_failed_at, "it was no retry"
     assert second.next_retry_at is not None
 
 
-def test_a_resolved_failure_that_comes_back_is_a_new_row_that_starts_over(ledger: Ledger) -> None:
+def test_a_resolved_failure_that_comes_back_is_a_new_row_that_starts_over(ledger: Ledger, database: Database) -> None:
     for _ in range(3):
         ledger.owe(JOB, failed())
+        database.retries_are_due()
     ledger.settle(JOB, ["events/1.json"])
     ledger.owe(JOB, failed())
     (old,) = ledger.failures(["resolved"])
@@ -257,7 +280,7 @@ def test_a_resolved_failure_that_comes_back_is_a_new_row_that_starts_over(ledger
     assert (old.attempts, new.attempts) == (3, 1)
 
 
-def test_failures_at_the_same_time_make_one_row_and_all_count(database: Database) -> None:
+def test_failures_at_the_same_time_make_one_row_and_count_once(database: Database) -> None:
     ledger = Ledger(database.engine, max_retries=100)
     barrier, errors = threading.Barrier(8), list[Exception]()
 
@@ -275,7 +298,7 @@ def test_failures_at_the_same_time_make_one_row_and_all_count(database: Database
     for thread in threads:
         thread.join()
     assert not errors
-    assert owed(ledger).attempts == 40
+    assert owed(ledger).attempts == 1
     assert database.execute("select count(*) from quarantine") == [(1,)]
 
 
@@ -291,8 +314,10 @@ def due(ledger: Ledger) -> list[str]:
 
 
 def test_what_is_due_comes_the_longest_due_first(ledger: Ledger, database: Database) -> None:
-    for document in ("a", "b", "b", "c"):
+    for document in ("a", "b", "c"):
         ledger.owe(JOB, failed(document=document))
+    ledger.begin_retry([failure.failure_id for failure in ledger.failures() if failure.document == "b"])
+    ledger.owe(JOB, failed(document="b"))
     assert due(ledger) == []
     pass_minutes(database, 2)
     assert due(ledger) == ["a", "c", "b"]
@@ -355,6 +380,7 @@ def test_retries_that_always_die_exhaust_a_failure(ledger: Ledger, database: Dat
 def test_an_exhausted_failure_is_not_due_and_can_be_retried_all_the_same(ledger: Ledger, database: Database) -> None:
     for _ in range(6):
         ledger.owe(JOB, failed())
+        database.retries_are_due()
     assert due(ledger) == []
     identifier = owed(ledger).failure_id
     assert ledger.begin_retry([identifier]) == {identifier}
@@ -416,6 +442,7 @@ def test_the_ledger_outlives_a_lost_connection(ledger: Ledger, database: Databas
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
+    database.retries_are_due()
     ledger.owe(JOB, failed())
     assert owed(ledger).attempts == 2
 
@@ -445,3 +472,10 @@ def test_many_failures_over_one_connection_are_all_recorded(ledger: Ledger) -> N
             Job("kra", "racing/results", "2026-11-20"), SourceError(Verdict.TRANSPORT, "kra", f"d{number}", "gone")
         )
     assert len(ledger.failures()) == 12
+
+
+def test_what_is_owed_for_another_reason_can_be_left(ledger: Ledger) -> None:
+    ledger.owe(JOB, failed(Verdict.MALFORMED, "a"))
+    ledger.owe(JOB, failed(Verdict.TRANSPORT, "b"))
+    assert ledger.settle(JOB, ["a", "b"], verdict=Verdict.MALFORMED) == 1
+    assert owed(ledger).document == "b"

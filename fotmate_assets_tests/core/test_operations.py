@@ -24,7 +24,9 @@ from fotmate_assets.core.operations import (
     daily_summary,
     failure_alerts,
     ingestion_status_asset,
+    operations_status,
     operations_summary,
+    status_refresh,
 )
 from fotmate_assets.core.resources import Postgres
 from fotmate_assets.core.status import Freshness
@@ -168,14 +170,36 @@ def test_an_empty_ledger_has_a_status(instance: DagsterInstance, database: Datab
     assert result.success
 
 
-def test_alerts_and_summary_run_from_the_start() -> None:
+def test_the_status_is_made_anew_every_quarter_of_an_hour(instance: DagsterInstance, database: Database) -> None:
     definitions = Definitions(
         assets=[ingestion_status_asset()],
-        jobs=[daily_summary],
+        jobs=[status_refresh],
+        schedules=[operations_status],
+        resources=resources(database, None),
+    )
+    with build_schedule_context(instance=instance, scheduled_execution_time=NOW) as context:
+        (request,) = operations_status.evaluate_tick(context).run_requests or []
+    assert request.run_key is None, "a run at every tick"
+    assert (operations_status.cron_schedule, operations_status.execution_timezone) == ("*/15 * * * *", "Asia/Seoul")
+    job = definitions.resolve_job_def(operations_status.job_name)
+    owed = []
+    for document in ("a", "b"):
+        owe(database, document)
+        result = job.execute_in_process(instance=instance, run_config=request.run_config, tags=request.tags)
+        (event,) = result.get_asset_materialization_events()
+        owed.append(event.materialization.metadata["owed"].value)
+    assert owed == [1, 2]
+
+
+def test_alerts_summary_and_status_run_from_the_start() -> None:
+    definitions = Definitions(
+        assets=[ingestion_status_asset()],
+        jobs=[daily_summary, status_refresh],
         sensors=[failure_alerts],
-        schedules=[operations_summary],
+        schedules=[operations_summary, operations_status],
         resources={"postgres": Postgres(url="x"), "alerts": Alerts()},
     )
     Definitions.validate_loadable(definitions)
     assert failure_alerts.default_status.value == "RUNNING"
     assert operations_summary.default_status.value == "RUNNING"
+    assert operations_status.default_status.value == "RUNNING"

@@ -356,6 +356,7 @@ def test_whatever_is_owed_is_named_until_it_is_resolved(league: League) -> None:
             Finding("events/9.json", "f", "statsbomb: no such file [empty_unexpected, pending]")
         ]
     for _ in range(6):
+        league.database.retries_are_due()
         league.ledger.owe(job, error)
     with engine.connect() as connection:
         (finding,) = findings.nothing_owed(connection, KEY)

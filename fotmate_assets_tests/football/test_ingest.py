@@ -119,11 +119,12 @@ def test_mending_the_document_resolves_what_was_owed_and_loads_the_match(
     assert partial_matches(league.database.engine) == []
 
 
-def test_asking_again_for_what_is_still_broken_counts_attempts_and_adds_no_row(league: League) -> None:
+def test_trying_again_what_is_still_broken_counts_attempts_and_adds_no_row(league: League) -> None:
     FAULTS[1].apply(league)
     league.refresh()
     before = row_versions(league.database.engine)
     for attempts in range(2, 7):
+        league.ledger.begin_retry(failure.failure_id for failure in owed(league))
         outcome = league.refresh()
         assert (len(outcome.loaded), outcome.unchanged, len(outcome.failures)) == (0, 3, 1)
         (failure,) = owed(league)

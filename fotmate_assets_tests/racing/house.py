@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +27,7 @@ from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.definitions import build_defs
 from fotmate_assets.embedded.portal.calendar import RaceCalendar
+from fotmate_assets.embedded.portal.race import SimRace
 from fotmate_assets.embedded.portal.server import KRA_ROOT, KSPO_ROOT, SERVICE_KEY, PortalSimulator
 from fotmate_assets.embedded.upstream import Fault, Request, Response, Route, Upstream
 from fotmate_assets.racing.model import Meeting
@@ -43,14 +44,17 @@ CLOCKS = ("loaded_at", "change_id", "noticed_at", "seen_at", "created_at", "reco
 
 
 class Calendar(RaceCalendar):
-    """The simulated calendar without some meetings."""
+    """The simulated calendar without some meetings, and with the first races only of each that is left."""
 
-    def __init__(self, without: Callable[[Meeting], bool] = lambda _meeting: False) -> None:
-        self.without = without
+    def __init__(self, without: Callable[[Meeting], bool], most_races: int = 99) -> None:
+        self.without, self.most_races = without, most_races
         super().__init__(SEED)
 
     def _meetings(self, day: date) -> tuple[Meeting, ...]:
         return tuple(meeting for meeting in super()._meetings(day) if not self.without(meeting))
+
+    def _races(self, meeting: Meeting) -> tuple[SimRace, ...]:
+        return super()._races(meeting)[: self.most_races]
 
 
 @dataclass
@@ -79,16 +83,26 @@ class House:
     def portals(self, **changed: Any) -> None:
         """Ask otherwise from now on."""
         given: RacePortals = self.overrides["portals"]
-        self.overrides["portals"] = given.model_copy(update=changed)
+        self.replace("portals", RacePortals(**{**given.model_dump(), **changed}))
+
+    def replace(self, name: str, resource: Any) -> None:
+        """Another resource from now on."""
+        self.overrides[name] = resource
         self.__dict__.pop("definitions", None)
+
+    def portal_is_down(self, is_down: bool = True) -> None:
+        """Every answer is HTTP 503, or none any more."""
+        self.upstream.fault_rate(float(is_down), seed=1, faults=[Fault.status(503)] if is_down else [])
 
     def run(
         self, *days: date, only: Sequence[str] = ALL, fetch: bool = True, is_range: bool = False
     ) -> ExecuteInProcessResult:
-        """Materialize assets of a race date, or (`is_range`) from the first to the last of two as one run."""
+        """Materialize assets of no date, of a race date, or (`is_range`) from the first to the last as one run."""
         config = {} if fetch else {"ops": {"racing_tables": {"config": {"fetch": False}}}}
-        first, last = days[0].isoformat(), days[-1].isoformat()
-        where: dict[str, Any] = {"partition_range": (first, last)} if is_range else {"partition_key": first}
+        keys = [day.isoformat() for day in days]
+        where: dict[str, Any] = {"partition_key": keys[0]} if keys else {}
+        if is_range:
+            where = {"partition_range": (keys[0], keys[-1])}
         return runtime.execute(
             self.definitions,
             self.instance,
@@ -159,7 +173,7 @@ def metadata_of(result: ExecuteInProcessResult, name: str) -> dict[str, Any]:
         for event in result.get_asset_materialization_events()
         if event.materialization.asset_key == AssetKey(["racing", name])
     ]
-    return {key: value.value for key, value in found[0].metadata.items()}
+    return {key: getattr(value, "records", value.value) for key, value in found[0].metadata.items()}
 
 
 def materialized(result: ExecuteInProcessResult) -> set[tuple[str, str | None]]:
@@ -170,22 +184,27 @@ def materialized(result: ExecuteInProcessResult) -> set[tuple[str, str | None]]:
     }
 
 
-def checks_of(result: ExecuteInProcessResult) -> dict[str, AssetCheckEvaluation]:
-    return {each.check_name: each for each in result.get_asset_check_evaluations()}
+def checks_of(result: ExecuteInProcessResult) -> dict[str, list[AssetCheckEvaluation]]:
+    """The evaluations of each check, of a range one for each partition."""
+    found: dict[str, list[AssetCheckEvaluation]] = defaultdict(list)
+    for each in result.get_asset_check_evaluations():
+        found[each.check_name].append(each)
+    return dict(found)
 
 
-def failed_checks(result: ExecuteInProcessResult) -> dict[str, str | None]:
-    """Checks that did not pass, with what they say."""
-    return {name: each.description for name, each in checks_of(result).items() if not each.passed}
+def failed_checks(result: ExecuteInProcessResult, severity: AssetCheckSeverity | None = None) -> dict[str, str]:
+    """Checks that did not pass, with what they say; of one severity, or of any."""
+    found = {
+        name: "; ".join(str(one.description) for one in each if not one.passed)
+        for name, each in checks_of(result).items()
+        if severity in (None, each[0].severity)
+    }
+    return {name: told for name, told in found.items() if told}
 
 
-def errors_of(result: ExecuteInProcessResult) -> dict[str, str | None]:
+def errors_of(result: ExecuteInProcessResult) -> dict[str, str]:
     """The same of severity ERROR."""
-    checks = checks_of(result)
-    return {name: told for name, told in failed_checks(result).items() if checks[name].severity is ERROR}
-
-
-ERROR = AssetCheckSeverity.ERROR
+    return failed_checks(result, AssetCheckSeverity.ERROR)
 
 
 def services(requests: Sequence[Request]) -> Counter[str]:

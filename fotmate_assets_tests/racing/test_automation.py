@@ -8,7 +8,14 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, RunRequest, ScheduleDefinition, build_schedule_context
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    RunRequest,
+    ScheduleDefinition,
+    build_schedule_context,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,7 +55,7 @@ def race(
     has_entries: bool = False,
     has_payoffs: bool = False,
 ) -> RaceTime:
-    return RaceTime(day, sport, status, post_time, has_entries, has_payoffs)
+    return RaceTime(day, sport, status, post_time, has_entries, is_unpaid=not has_payoffs)
 
 
 def are_entries_due(now: datetime, *races: RaceTime, last: datetime | None = None) -> bool:
@@ -174,7 +181,7 @@ def test_a_result_is_looked_for_from_five_minutes_after_the_off(status: RaceStat
 )
 def test_after_its_limit_a_result_is_looked_for_once_an_hour_for_a_week(sport: Sport, limit: datetime) -> None:
     waiting = race(status=RaceStatus.LIVE, sport=sport)
-    assert are_results_due(limit - SECOND, waiting, last=limit - MINUTE)
+    assert are_results_due(limit - SECOND, waiting, last=limit - MINUTE) == (sport is Sport.HORSE)
     assert not are_results_due(limit, waiting, last=limit - MINUTE)
     last = limit + 4 * MINUTE
     due = [number for number in range(1, 9) if are_results_due(limit + number * 15 * MINUTE, waiting, last=last)]
@@ -184,6 +191,27 @@ def test_after_its_limit_a_result_is_looked_for_once_an_hour_for_a_week(sport: S
     assert are_results_due(end - SECOND, waiting, last=last)
     assert not are_results_due(end, waiting, last=last)
     assert not are_results_due(end, waiting)
+
+
+@pytest.mark.parametrize("sport", [Sport.CYCLE, Sport.BOAT])
+def test_what_is_published_the_next_day_is_looked_for_once_an_hour(sport: Sport) -> None:
+    waiting = race(status=RaceStatus.LIVE, sport=sport)
+    assert are_results_due(LOOK, waiting)
+    assert [number for number in range(1, 9) if are_results_due(LOOK + number * 15 * MINUTE, waiting, last=LOOK)] == [
+        *(4, 5, 6, 7, 8)
+    ]
+
+
+@pytest.mark.parametrize("days", [1, 3, 8])
+def test_a_complete_date_is_looked_at_once_more_when_its_sources_have_settled(days: int) -> None:
+    done = race(status=RaceStatus.FINISHED, has_payoffs=True)
+    noon = midnight(DAY + timedelta(days=days)) + 12 * HOUR
+    before, after = noon - HOUR, noon + 4 * MINUTE
+    assert not are_results_due(noon - SECOND, done, last=before)
+    assert are_results_due(noon, done, last=before)
+    assert not are_results_due(noon + 15 * MINUTE, done, last=after)
+    assert not are_results_due(noon + 25 * HOUR, done, last=before)
+    assert not are_results_due(noon, race(status=RaceStatus.CANCELLED), last=before)
 
 
 def test_a_race_is_complete_once_it_is_finished_and_has_paid() -> None:
@@ -230,7 +258,7 @@ def test_whose_clock_tells_makes_no_difference_to_results(
     due = are_results_due(now, here)
     assert are_results_due(now.astimezone(ours), there) == due
     if due:
-        assert LOOK <= now < (LIMIT if sport is Sport.HORSE else BOAT_LIMIT) + timedelta(days=7)
+        assert LOOK <= now < midnight(DAY) + timedelta(days=9, hours=12)
 
 
 @given(MOMENTS, st.sampled_from(Sport), st.integers(-20, 20), st.booleans())
@@ -328,12 +356,8 @@ def test_the_calendar_of_today_and_seven_days_is_asked_for_in_one_run(
 
 def test_an_empty_database_skips_and_says_so(evaluate: Any) -> None:
     now = off(1) + HOUR
-    assert evaluate(automation.racing_entries, now) == (
-        "no entries are due among 0 races from 2026-11-21 to 2026-11-25"
-    )
-    assert evaluate(automation.racing_results, now) == (
-        "no race waits for its result among 0 races from 2026-11-12 to 2026-11-21"
-    )
+    assert evaluate(automation.racing_entries, now) == ("no entries are due among 0 races")
+    assert evaluate(automation.racing_results, now) == ("no race waits for its result among 0 races")
 
 
 def test_a_date_with_entries_to_come_is_a_run(emptied: Database, evaluate: Any) -> None:
@@ -352,7 +376,7 @@ def test_what_was_looked_at_just_now_is_left_alone_with_a_reason(emptied: Databa
     asked(emptied, "racing/entries", DAY, NIGHT_BEFORE - 10 * MINUTE)
     asked(emptied, "racing/results", DAY, NIGHT_BEFORE - timedelta(days=1))
     assert evaluate(automation.racing_entries, NIGHT_BEFORE) == (
-        "no entries are due among 3 races from 2026-11-20 to 2026-11-24; the next race is off at 2026-11-21 10:35 KST"
+        "no entries are due among 3 races; the next race is off at 2026-11-21 10:35 KST"
     )
     assert len(evaluate(automation.racing_entries, NIGHT_BEFORE + 6 * HOUR)) == 1
 
@@ -360,16 +384,39 @@ def test_what_was_looked_at_just_now_is_left_alone_with_a_reason(emptied: Databa
 def test_races_that_are_over_are_a_run_until_they_are_complete(emptied: Database, evaluate: Any) -> None:
     load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
     assert evaluate(automation.racing_results, off(1) + 4 * MINUTE) == (
-        "no race waits for its result among 3 races from 2026-11-12 to 2026-11-21; "
-        "the next race is off at 2026-11-21 11:05 KST"
+        "no race waits for its result among 3 races; the next race is off at 2026-11-21 11:05 KST"
     )
     tick = off(1) + 10 * MINUTE
     (request,) = evaluate(automation.racing_results, tick)
     assert (request.partition_key, request.run_key) == ("2026-11-21", "2026-11-21@2026-11-21T10:45:00+09:00")
     load_meeting(emptied.engine, make_card(), tick)
-    assert evaluate(automation.racing_results, off(3) + HOUR) == (
-        "no race waits for its result among 3 races from 2026-11-12 to 2026-11-21"
-    )
+    assert evaluate(automation.racing_results, off(3) + HOUR) == ("no race waits for its result among 3 races")
+
+
+def test_a_date_whose_results_are_due_is_one_run_and_not_two(emptied: Database, evaluate: Any) -> None:
+    """Its run asks for the entries, too."""
+    load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
+    tick = off(1) + 10 * MINUTE
+    assert len(evaluate(automation.racing_results, tick)) == 1
+    assert evaluate(automation.racing_entries, tick).startswith("no entries are due among 3 races")
+    asked(emptied, "racing/results", DAY, tick)
+    assert len(evaluate(automation.racing_entries, tick - 10 * MINUTE)) == 1
+
+
+def test_a_date_that_a_run_is_at_work_on_is_left_to_it(
+    emptied: Database, evaluate: Any, instance: DagsterInstance
+) -> None:
+    load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
+    tick = off(1) + 10 * MINUTE
+    (request,) = evaluate(automation.racing_results, tick)
+    assert request.tags["dagster/priority"] == "1"
+    tags = {"dagster/partition": str(DAY)}
+    run = instance.add_run(DagsterRun("racing_cards", status=DagsterRunStatus.STARTED, tags=tags))
+    other = instance.add_run(DagsterRun("football_season", status=DagsterRunStatus.STARTED, tags=tags))
+    assert evaluate(automation.racing_results, tick) == "a run is at work on 2026-11-21 already"
+    instance.delete_run(run.run_id)
+    assert len(evaluate(automation.racing_results, tick)) == 1
+    instance.delete_run(other.run_id)
 
 
 def test_boats_are_looked_for_the_next_day(emptied: Database, evaluate: Any) -> None:
@@ -390,8 +437,10 @@ def test_the_tick_for_results_moves_the_statuses(emptied: Database, evaluate: An
 
 def test_the_same_tick_asks_for_the_same_run_wherever_it_is_told(emptied: Database, evaluate: Any) -> None:
     load_meeting(emptied.engine, make_card(stage=Stage.CARD), NIGHT_BEFORE)
-    tick = off(1) + 10 * MINUTE
-    for schedule in (automation.racing_entries, automation.racing_results):
+    for schedule, tick in (
+        (automation.racing_entries, off(1) - HOUR),
+        (automation.racing_results, off(1) + 10 * MINUTE),
+    ):
         here, there = evaluate(schedule, tick), evaluate(schedule, tick.astimezone(UTC))
         later = evaluate(schedule, tick + 15 * MINUTE)
         assert here[0].run_key == there[0].run_key != later[0].run_key

@@ -16,7 +16,7 @@ from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.racing.cards import DAY, DAYS_LATER, make_entry, make_results, meeting_of
 
 HORSE = replace(
-    make_entry("seoul", 1, 1), runner_id="0051367", runner_name="번개", jockey_id="080001", jockey_name="김기수"
+    make_entry("seoul", 1, 1), runner_id="0091367", runner_name="번개", jockey_id="080001", jockey_name="김기수"
 )
 OTHERS = tuple(make_entry("seoul", 1, number) for number in range(2, 6))
 
@@ -60,7 +60,7 @@ COLUMNS = "starts, wins, seconds, thirds, round(win_rate::numeric, 3)::float, ro
 
 
 def form(
-    emptied: Database, kind: str = "runner", subject: str = "0051367", day: date = DAY
+    emptied: Database, kind: str = "runner", subject: str = "0091367", day: date = DAY
 ) -> tuple[object, ...] | None:
     """Starts, wins, seconds, thirds, both rates; None where nobody was entered under that name."""
     refresh_form(emptied.engine, [day])
@@ -162,19 +162,19 @@ def test_a_horse_that_was_renamed_is_the_same(emptied: Database) -> None:
     assert found[0] == 1
 
 
-CYCLIST = replace(make_entry("gwangmyeong", 1, 1), runner_name="신용수")
+CYCLIST = replace(make_entry("gwangmyeong", 1, 1), runner_name="모의가")
 
 
 def test_a_cyclist_whose_card_has_no_registration_is_known_by_name(emptied: Database) -> None:
     """The ranking brings the racer's number with the result; the card has none."""
     run(emptied, days_before(7), 1, 2, track_id="gwangmyeong", entry=CYCLIST, result={"runner_id": "14-001"})
     enter(emptied, track_id="gwangmyeong", entry=CYCLIST)
-    assert form(emptied, subject="신용수") == (2, 1, 1, 0, 0.5, 1.0)
-    assert form(emptied, "jockey", "신용수") is None
+    assert form(emptied, subject="모의가") == (2, 1, 1, 0, 0.5, 1.0)
+    assert form(emptied, "jockey", "모의가") is None
 
 
 def test_a_racer_whose_result_has_no_registration_is_known_by_name(emptied: Database) -> None:
-    racer = replace(make_entry("misari", 1, 1), runner_name="문주엽", runner_id="03-044")
+    racer = replace(make_entry("misari", 1, 1), runner_name="모의나", runner_id="03-044")
     run(emptied, days_before(14), 1, track_id="misari", entry=racer)
     run(emptied, days_before(7), 3, track_id="misari", entry=racer, result={"runner_id": None})
     enter(emptied, track_id="misari", entry=racer)
@@ -184,13 +184,13 @@ def test_a_racer_whose_result_has_no_registration_is_known_by_name(emptied: Data
 def test_a_start_counts_once_under_number_and_name(emptied: Database) -> None:
     run(emptied, days_before(7), 1, track_id="gwangmyeong", entry=CYCLIST)
     enter(emptied, track_id="gwangmyeong", entry=CYCLIST)
-    assert form(emptied, subject="신용수") == (1, 1, 0, 0, 1.0, 1.0)
+    assert form(emptied, subject="모의가") == (1, 1, 0, 0, 1.0, 1.0)
 
 
 def test_namesakes_of_two_sports_are_two(emptied: Database) -> None:
-    run(emptied, days_before(7), 1, track_id="misari", entry=replace(make_entry("misari", 1, 1), runner_name="신용수"))
+    run(emptied, days_before(7), 1, track_id="misari", entry=replace(make_entry("misari", 1, 1), runner_name="모의가"))
     enter(emptied, track_id="gwangmyeong", entry=CYCLIST)
-    assert form(emptied, subject="신용수") == (0, 0, 0, 0, None, None)
+    assert form(emptied, subject="모의가") == (0, 0, 0, 0, None, None)
 
 
 def test_everybody_entered_has_one_row(emptied: Database) -> None:
@@ -200,7 +200,7 @@ def test_everybody_entered_has_one_row(emptied: Database) -> None:
     assert refresh_form(emptied.engine, [DAY]) == 2
     assert emptied.execute("select kind, subject_id from form order by 1") == [
         ("jockey", "080001"),
-        ("runner", "0051367"),
+        ("runner", "0091367"),
     ]
 
 
@@ -234,5 +234,5 @@ def test_each_of_several_days_has_its_own_morning(emptied: Database) -> None:
     enter(emptied, day=later)
     assert refresh_form(emptied.engine, [DAY, later]) == 10 + 2
     assert emptied.execute(
-        "select race_date, starts, wins from form where subject_id = '0051367' order by race_date"
+        "select race_date, starts, wins from form where subject_id = '0091367' order by race_date"
     ) == [(DAY, 1, 1), (later, 2, 1)]

@@ -368,9 +368,9 @@ def test_how_many_rows_were_declared_is_kept_where_a_card_does_not_tell(emptied:
 def test_a_meeting_maps_its_round_to_the_date(emptied: Database, put: Put) -> None:
     put(make_card("misari"), DAYS_LATER)
     put(make_card("seoul"), DAYS_LATER)
-    assert emptied.execute("select track_id, race_date, year, round, day, race_count from meetings order by 1") == [
-        ("misari", DAY, 2026, 47, 6, 3),
-        ("seoul", DAY, None, None, None, 3),
+    assert emptied.execute("select track_id, race_date, year, round, day from meetings order by 1") == [
+        ("misari", DAY, 2026, 47, 6),
+        ("seoul", DAY, None, None, None),
     ]
     with emptied.engine.connect() as connection:
         assert known_meetings(connection, [DAY]) == [Meeting(DAY, "misari", 2026, 47, 6), Meeting(DAY, "seoul")]

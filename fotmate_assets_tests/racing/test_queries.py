@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event, text
 from fotmate_assets.core.ledger import Attempt, Job, Ledger
 from fotmate_assets.core.model import Verdict
 from fotmate_assets.embedded.stack import Stack
-from fotmate_assets.racing import queries
+from fotmate_assets.racing import findings, queries
 from fotmate_assets.racing.load import load_meeting
 from fotmate_assets.racing.model import Change, ChangeKind, FinishStatus, Pool, RaceStatus, Sport
 from fotmate_assets.racing.queries import RaceTime
@@ -128,8 +128,8 @@ def test_a_race_that_is_not_known_is_none(reader: Connection) -> None:
 def test_the_cadence_sees_each_race_with_what_is_there(reader: Connection) -> None:
     horse, boat = (Sport.HORSE, RaceStatus.FINISHED), (Sport.BOAT, RaceStatus.FINISHED)
     assert queries.race_times(reader, DAY, TOMORROW) == [
-        *[RaceTime(DAY, *boat, off(race_no), True, True) for race_no in (1, 2)],
-        *[RaceTime(DAY, *horse, off(race_no), True, True) for race_no in (1, 2, 3)],
+        *[RaceTime(DAY, *boat, off(race_no), True, False) for race_no in (1, 2)],
+        *[RaceTime(DAY, *horse, off(race_no), True, False) for race_no in (1, 2, 3)],
         RaceTime(TOMORROW, Sport.HORSE, RaceStatus.SCHEDULED, off(1, TOMORROW), False, False),
     ]
     assert len(queries.race_times(reader, TOMORROW, TOMORROW)) == 1
@@ -141,7 +141,20 @@ def test_entries_and_payoffs_are_told_apart(database: Database) -> None:
     load_meeting(database.engine, with_race(with_race(card, 1, payoffs=()), 2, entries=()), DAYS_LATER)
     with database.engine.connect() as connection:
         times = queries.race_times(connection, DAY, DAY)
-    assert [(race.has_entries, race.has_payoffs) for race in times] == [(True, False), (False, True)]
+    assert [(race.has_entries, race.is_unpaid) for race in times] == [(True, True), (False, False)]
+
+
+def test_a_velodrome_without_a_card_owes_payoffs_only_where_another_race_of_the_day_has_paid(
+    database: Database,
+) -> None:
+    card = make_card("changwon", races=2)
+    unpaid = with_race(with_race(card, 1, payoffs=()), 2, payoffs=())
+    for stored, owing in ((unpaid, [False, False]), (with_race(card, 1, payoffs=()), [True, False])):
+        load_meeting(database.engine, stored, DAYS_LATER)
+        with database.engine.connect() as connection:
+            assert [race.is_unpaid for race in queries.race_times(connection, DAY, DAY)] == owing
+            late = [finding.subject for finding in findings.results_in_time(connection, str(DAY), DAYS_LATER)]
+        assert late == ["cycle-changwon-20261121-01"] * any(owing)
 
 
 def test_rows_of_days_are_counted(reader: Connection) -> None:

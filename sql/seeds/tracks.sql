@@ -1,4 +1,4 @@
--- The race tracks. Run by migration 0002 and by the asset racing/tracks; again at any time: it repairs what drifted.
+-- The race tracks. The asset racing/tracks runs it, at any time: it repairs what drifted.
 -- provider_code: KRA's `meet`; the name that KSPO's requests take.
 
 insert into tracks (track_id, sport, name, name_ko, source, provider_code) values

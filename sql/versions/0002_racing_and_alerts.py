@@ -1,7 +1,5 @@
 """Racing and alerts"""
 
-from pathlib import Path
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -11,7 +9,18 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-SEED = Path(__file__).parents[1] / "seeds" / "tracks.sql"
+
+TRACKS = """
+insert into tracks (track_id, sport, name, name_ko, source, provider_code) values
+    ('seoul',       'horse', 'Seoul',          '서울',     'kra',  '1'),
+    ('jeju',        'horse', 'Jeju',           '제주',     'kra',  '2'),
+    ('busan',       'horse', 'Busan-Gyeongnam', '부산경남', 'kra',  '3'),
+    ('gwangmyeong', 'cycle', 'Gwangmyeong',    '광명',     'kspo', '광명'),
+    ('changwon',    'cycle', 'Changwon',       '창원',     'kspo', '창원'),
+    ('busan_cycle', 'cycle', 'Busan',          '부산',     'kspo', '부산'),
+    ('misari',      'boat',  'Misari',         '미사리',   'kspo', '미사리')
+"""
+"""As `sql/seeds/tracks.sql` had them; the asset racing/tracks brings them up to date."""
 
 
 def upgrade() -> None:
@@ -135,7 +144,6 @@ def upgrade() -> None:
         sa.Column(
             "day", sa.SmallInteger(), nullable=True, comment="KSPO's day of the round (`day_tcnt`); null for horses."
         ),
-        sa.Column("race_count", sa.SmallInteger(), nullable=False, comment="Races known."),
         sa.Column(
             "entries_declared", sa.Integer(), nullable=True, comment="Rows in the entry documents; null without one."
         ),
@@ -431,6 +439,19 @@ def upgrade() -> None:
     op.create_index(op.f("ix_results_jockey_id_race_date"), "results", ["jockey_id", "race_date"], unique=False)
     op.create_index(op.f("ix_results_race_date"), "results", ["race_date"], unique=False)
     op.create_index(op.f("ix_results_runner_id_race_date"), "results", ["runner_id", "race_date"], unique=False)
+    op.alter_column(
+        "ingestion_failures",
+        "last_failed_at",
+        existing_type=postgresql.TIMESTAMP(timezone=True),
+        comment="Last failure that counted as an attempt.",
+        existing_comment="Last failure.",
+        existing_nullable=False,
+        existing_server_default=sa.text("now()"),
+    )
+    op.create_index(
+        op.f("ix_ingestion_failures_last_failed_at"), "ingestion_failures", ["last_failed_at"], unique=False
+    )
+    op.create_index(op.f("ix_ingestion_failures_resolved_at"), "ingestion_failures", ["resolved_at"], unique=False)
     op.drop_index("ix_ingestion_failures_due", table_name="ingestion_failures")
     op.create_index(
         "ix_ingestion_failures_due",
@@ -438,7 +459,7 @@ def upgrade() -> None:
         ["next_retry_at"],
         postgresql_where=sa.text("next_retry_at is not null"),
     )
-    op.execute(SEED.read_text("utf-8"))
+    op.execute(TRACKS)
 
 
 def downgrade() -> None:
@@ -448,6 +469,17 @@ def downgrade() -> None:
         "ingestion_failures",
         ["next_retry_at"],
         postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.drop_index(op.f("ix_ingestion_failures_resolved_at"), table_name="ingestion_failures")
+    op.drop_index(op.f("ix_ingestion_failures_last_failed_at"), table_name="ingestion_failures")
+    op.alter_column(
+        "ingestion_failures",
+        "last_failed_at",
+        existing_type=postgresql.TIMESTAMP(timezone=True),
+        comment="Last failure.",
+        existing_comment="Last failure that counted as an attempt.",
+        existing_nullable=False,
+        existing_server_default=sa.text("now()"),
     )
     op.drop_index(op.f("ix_results_runner_id_race_date"), table_name="results")
     op.drop_index(op.f("ix_results_race_date"), table_name="results")

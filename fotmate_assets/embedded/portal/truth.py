@@ -8,11 +8,9 @@ from dataclasses import replace
 from fotmate_assets.embedded.portal import betting
 from fotmate_assets.embedded.portal.kra.odds import has_sales
 from fotmate_assets.embedded.portal.kspo.results import pool_prices
-from fotmate_assets.embedded.portal.race import Event, EventKind, Finish, RaceState, Runner
+from fotmate_assets.embedded.portal.race import Finish, RaceState, Runner
 from fotmate_assets.racing.model import (
     ODDS_CAP,
-    Change,
-    ChangeKind,
     Entry,
     FinishStatus,
     Meeting,
@@ -37,7 +35,6 @@ def meeting_truth(meeting: Meeting, states: Sequence[RaceState]) -> MeetingCard:
     return MeetingCard(
         meeting=meeting,
         races=tuple(race_truth(state) for state in states),
-        changes=tuple(_change(state, event) for state in states for event in state.events),
     )
 
 
@@ -160,18 +157,3 @@ def _racer_payoffs(state: RaceState) -> list[Payoff]:
 def _payoff(pool: Pool, numbers: str, price: float, amount: int | None) -> Payoff:
     capped = price >= ODDS_CAP
     return Payoff(pool, numbers, None if capped else price, is_capped=capped, pool_sales_krw=amount)
-
-
-def _change(state: RaceState, event: Event) -> Change:
-    """An event as a change of the race or of a runner."""
-    runner = next((r for r in state.race.runners if r.start_no == event.start_no), None)
-    told = {"reason": event.reason, "announced_at": event.at}
-    number = state.race.race_no
-    if event.kind is EventKind.JOCKEY and runner and runner.jockey and event.jockey:
-        return Change(number, ChangeKind.JOCKEY, runner.start_no, runner.jockey.name, event.jockey.name, **told)  # type: ignore[arg-type]
-    if event.kind is EventKind.SCRATCH:
-        return Change(number, ChangeKind.SCRATCH, event.start_no, None, event.reason, **told)  # type: ignore[arg-type]
-    if event.post_time is not None:
-        old = state.race.post_time.isoformat()
-        return Change(number, ChangeKind.POST_TIME, None, old, event.post_time.isoformat(), **told)  # type: ignore[arg-type]
-    return Change(number, ChangeKind.STATUS, None, None, event.kind.value, **told)  # type: ignore[arg-type]

@@ -28,6 +28,11 @@ class Row(NamedTuple, Generic[T]):
     """Fields that the service never had before."""
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 def decode(listing: Listing, row: int, type_: type[T], known: frozenset[str] = frozenset()) -> Row[T]:
     """Row `row` (0-based over all pages) as a `type_`, whose fields are named as the service names them.
 

@@ -28,9 +28,16 @@ def inquiry(slot: str, track_id: str = "seoul", *, month: bool = False, day: dat
     return service.of_month(track_id, day) if month else service.of_day(Meeting(day, track_id))
 
 
-def listing(slot: str, rows: Iterable[Mapping[str, Any]], track_id: str = "seoul", *, month: bool = False) -> Listing:
+def listing(
+    slot: str,
+    rows: Iterable[Mapping[str, Any]],
+    track_id: str = "seoul",
+    *,
+    month: bool = False,
+    day: date = DAY,
+) -> Listing:
     """A whole answer of one page."""
-    asked = inquiry(slot, track_id, month=month)
+    asked = inquiry(slot, track_id, month=month, day=day)
     content = [msgspec.json.encode(row) for row in rows]
     page = RawDocument("kra", asked.document, b"[" + b",".join(content) + b"]", "http://portal", datetime.now(UTC))
     return Listing(asked, (page,), tuple(msgspec.Raw(row) for row in content))
@@ -93,7 +100,7 @@ def sheet(chul_no: int = 1, rc_no: int = 1, **fields: Any) -> Row:
         "rcDate": RC_DATE,
         "rcNo": rc_no,
         "chulNo": chul_no,
-        "hrNo": f"00500{chul_no:02d}",
+        "hrNo": f"09900{chul_no:02d}",
         "hrName": f"바람{chul_no}",
         "age": 3,
         "sex": "수",
@@ -102,11 +109,11 @@ def sheet(chul_no: int = 1, rc_no: int = 1, **fields: Any) -> Row:
         "rating": "-",
         "rank": "국6등급",
         "jkName": f"기수{chul_no}",
-        "jkNo": f"0804{chul_no:02d}",
+        "jkNo": f"0994{chul_no:02d}",
         "trName": "조교사",
-        "trNo": "070180",
+        "trNo": "090180",
         "owName": "마주",
-        "owNo": 118011,
+        "owNo": 199011,
         "stTime": "출발 :10:40",
         "dusu": 11,
         "rcDist": 1200,
@@ -132,7 +139,7 @@ def detail(chul_no: int = 1, order: int | str = 0, rc_no: int = 1, **fields: Any
         "rcDate": RC_DATE,
         "rcNo": rc_no,
         "chulNo": chul_no,
-        "hrNo": f"00500{chul_no:02d}",
+        "hrNo": f"09900{chul_no:02d}",
         "hrName": f"바람{chul_no}",
         "ord": order,
         "ordBigo": "-",
@@ -147,11 +154,11 @@ def detail(chul_no: int = 1, order: int | str = 0, rc_no: int = 1, **fields: Any
         "wgBudamBigo": "-",
         "wgHr": "480(+2)" if ran else "0()",
         "jkName": f"기수{chul_no}",
-        "jkNo": f"0804{chul_no:02d}",
+        "jkNo": f"0994{chul_no:02d}",
         "trName": "조교사",
-        "trNo": "070180",
+        "trNo": "090180",
         "owName": "마주",
-        "owNo": 118011,
+        "owNo": 199011,
         "rank": "국6등급",
         "track": "건조 (2%)" if ran else " (0%)",
         "weather": "맑음" if ran else "-",
@@ -181,7 +188,7 @@ def total(chul_no: int = 1, order: int | str = 0, rc_no: int = 1, **fields: Any)
         "rcDate": RC_DATE,
         "rcNo": rc_no,
         "chulNo": chul_no,
-        "hrNo": f"00500{chul_no:02d}",
+        "hrNo": f"09900{chul_no:02d}",
         "hrName": f"바람{chul_no}",
         "ord": order,
         "rcTime": 75.0 + chul_no / 10 if ran else 0,
@@ -190,9 +197,9 @@ def total(chul_no: int = 1, order: int | str = 0, rc_no: int = 1, **fields: Any)
         "wgBudam": 56.5,
         "wgHr": "480(+2)" if ran else "0()",
         "jkName": f"기수{chul_no}",
-        "jkNo": f"0804{chul_no:02d}",
+        "jkNo": f"0994{chul_no:02d}",
         "trName": "조교사",
-        "trNo": "070180",
+        "trNo": "090180",
         "rank": "국6등급",
         "track": "다습 (7%)" if ran else " (0%)",
         "schStTime": "2025-05-31T10:45:00+09:00",
@@ -230,7 +237,7 @@ def plans(*races: int) -> Listing:
 def about(chul_no: int, rc_no: int = 1, **fields: Any) -> Row:
     """The head of a row about a runner, for the small services."""
     told = {"meet": 1, "rcDate": RC_DATE, "rcNo": rc_no, "chulNo": chul_no}
-    return told | {"hrNo": f"00500{chul_no:02d}", "hrName": f"바람{chul_no}"} | fields
+    return told | {"hrNo": f"09900{chul_no:02d}", "hrName": f"바람{chul_no}"} | fields
 
 
 def odds(rc_no: int, pool: str, numbers: Sequence[int], price: float, **fields: Any) -> Row:

@@ -54,6 +54,16 @@ def test_the_schedule_of_each_track_and_month_is_asked_once() -> None:
     assert [it.params[0] for it in asked if it.shelf == "2025-05"] == [("meet", "1"), ("meet", "2"), ("meet", "3")]
 
 
+def test_a_day_without_racing_is_not_asked_about_beyond_the_schedule() -> None:
+    """Trap 14: there are final odds of such days, and they are never asked for."""
+    asked: list[Inquiry] = []
+    may = {"seoul": schedule((20250531, "서울")), "jeju": schedule((20250531, "제주"), track="jeju")}
+    june = datetime(2025, 6, 20, 6, 0, tzinfo=KST)
+    found = KRA().calendar([FRIDAY], answering(asked, **may), june, ())
+    assert found.meetings == ()
+    assert {it.slot for it in asked} == {"API72_2", "API26_2"}
+
+
 def test_a_track_races_on_the_days_of_its_schedule() -> None:
     found = calendar(
         [FRIDAY, SATURDAY],

@@ -32,28 +32,28 @@ def jockey(number: int, before: str, after: str, **fields: object) -> dict[str, 
 
 def test_the_entry_sheet_tells_runner_and_people() -> None:
     (entry,) = entries_of(sheets(7)).values()
-    assert (entry.start_no, entry.runner_name, entry.runner_id) == (7, "바람7", "0050007")
+    assert (entry.start_no, entry.runner_name, entry.runner_id) == (7, "바람7", "0990007")
     assert (entry.sex, entry.age, entry.burden_kg, entry.rating) == ("수", 3, 56.5, None)
-    assert (entry.jockey_id, entry.jockey_name) == ("080407", "기수7")
-    assert (entry.trainer_id, entry.trainer_name) == ("070180", "조교사")
-    assert (entry.owner_id, entry.owner_name) == ("118011", "마주")
+    assert (entry.jockey_id, entry.jockey_name) == ("099407", "기수7")
+    assert (entry.trainer_id, entry.trainer_name) == ("090180", "조교사")
+    assert (entry.owner_id, entry.owner_name) == ("199011", "마주")
     assert (entry.body_weight_kg, entry.is_scratched) == (None, False)
     assert entry.details == {"prd": "한국", "chaksunT": 18_750_000, "rcCntT": 4}
     assert entry.extra == {}
 
 
 def test_the_start_number_is_not_the_registration() -> None:
-    (entry,) = entries_of(listing("API26_2", [sheet(3, hrNo="0051228")])).values()
-    assert (entry.start_no, entry.runner_id) == (3, "0051228")
+    (entry,) = entries_of(listing("API26_2", [sheet(3, hrNo="0091228")])).values()
+    assert (entry.start_no, entry.runner_id) == (3, "0091228")
 
 
 def test_registrations_that_lost_their_zeros_get_them_back() -> None:
-    (entry,) = entries_of(listing("API26_2", [sheet(1, hrNo=51367, jkNo=80613, trNo=70182, owNo=10641)])).values()
+    (entry,) = entries_of(listing("API26_2", [sheet(1, hrNo=91367, jkNo=90613, trNo=90182, owNo=19641)])).values()
     assert (entry.runner_id, entry.jockey_id, entry.trainer_id, entry.owner_id) == (
-        "0051367",
-        "080613",
-        "070182",
-        "010641",
+        "0091367",
+        "090613",
+        "090182",
+        "019641",
     )
 
 
@@ -73,7 +73,7 @@ def test_entries_are_in_the_order_of_their_numbers() -> None:
 def test_without_an_entry_sheet_the_result_rows_are_the_entries() -> None:
     (entry, other) = (race_card(details(0, 0)).entries or ())[:2]
     assert (entry.start_no, other.start_no) == (1, 2)
-    assert (entry.runner_id, entry.jockey_name, entry.owner_id) == ("0050001", "기수1", "118011")
+    assert (entry.runner_id, entry.jockey_name, entry.owner_id) == ("0990001", "기수1", "199011")
     assert entry.details["hrTool"] == "망사"
 
 
@@ -97,7 +97,7 @@ def test_a_runner_of_the_results_that_the_sheet_lacks_is_entered_and_warned_of()
 def test_another_horse_under_the_same_number_does_not_mix_with_the_entered_one() -> None:
     found = built(sheets(1), listing("API214_1", [detail(1, 1, hrNo="0099999", wgHr="500(-3)")]))
     entry = (card_of(found).entries or ())[0]
-    assert (entry.runner_id, entry.body_weight_kg) == ("0050001", None)
+    assert (entry.runner_id, entry.body_weight_kg) == ("0990001", None)
     assert "0099999" in found.card.warnings[0]
 
 
@@ -152,7 +152,7 @@ def test_of_two_new_jockeys_the_later_rides() -> None:
 
 
 def test_a_change_finds_its_horse_when_the_numbers_moved() -> None:
-    found = built(sheets(1, 2), listing("API9_1", [about(5, hrNo="0050002", reason="질병")]))
+    found = built(sheets(1, 2), listing("API9_1", [about(5, hrNo="0990002", reason="질병")]))
     assert [entry.is_scratched for entry in card_of(found).entries or ()] == [False, True]
 
 

@@ -1,10 +1,11 @@
 """Payoffs: declared, confirmed, and found by the finish."""
 
+from datetime import date
 from itertools import combinations, permutations
 
 import pytest
 
-from fotmate_assets.racing.model import Payoff, Pool
+from fotmate_assets.racing.model import Meeting, Payoff, Pool
 from fotmate_assets.racing.sources.source import Listing
 from fotmate_assets_tests.racing.kra.samples import (
     Row,
@@ -214,11 +215,24 @@ def test_the_grid_of_a_month_is_read_for_its_day_and_track() -> None:
         odds(1, "단승식", [2], 4.5),
         odds(1, "단승식", [2], 8.0, meet="제주"),
     ]
-    found = built(details(2, 1), listing("API160_1", rows, month=True))
+    found = built(details(2, 1), listing("API160_1", rows[:2], month=True))
     assert [payoff.odds for payoff in card_of(found).payoffs or ()] == [4.5]
     assert found.card.warnings == ()
+    found = built(details(2, 1), listing("API160_1", rows, month=True))
+    assert [payoff.odds for payoff in card_of(found).payoffs or ()] == [4.5]
+    assert found.card.warnings == ("API160_1/seoul/2025-05: 1 of 3 rows are of other dates or tracks, left out",)
     found = built(details(2, 1), listing("API160_1", rows))
     assert found.card.warnings == ("API160_1/seoul/2025-05-31: 2 of 3 rows are of other dates or tracks, left out",)
+
+
+def test_odds_of_a_day_without_racing_are_left_out_of_the_month() -> None:
+    """Trap 14: the portal has final odds of days without schedule, entries or results (2020-02-24)."""
+    phantom = [it | {"rcDate": 20250529, "odds": 99.0} for it in grid(3)]
+    month = listing("API160_1", [*phantom, *grid(2)], month=True)
+    expected = race_card(details(2, 1), listing("API160_1", grid(2))).payoffs
+    assert expected
+    assert race_card(details(2, 1), month).payoffs == expected
+    assert built(month, meeting=Meeting(date(2025, 5, 29), "seoul")).card.races == ()
 
 
 @pytest.mark.parametrize(
@@ -253,3 +267,10 @@ def test_a_grid_of_an_unknown_track_is_refused() -> None:
 def test_new_fields_of_the_grid_are_warned_of() -> None:
     found = built(details(1, 2), listing("API160_1", [odds(1, "단승식", [1], 2.0, girth=1)]))
     assert found.card.warnings == ("API160_1 has new fields: girth",)
+
+
+def test_new_fields_of_the_sales_are_told() -> None:
+    rows = [{**SALES[0], "newField": 1}, *SALES[1:]]
+    card = built(plans(1), listing("API179_1", rows), details(2, 3, 1)).card
+    assert "API179_1 has new fields: newField" in card.warnings
+    assert built(plans(1), listing("API179_1", SALES), details(2, 3, 1)).card.warnings == ()

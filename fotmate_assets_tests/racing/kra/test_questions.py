@@ -1,7 +1,7 @@
 """What is asked about a meeting, and what an answer without its rows means."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -21,6 +21,7 @@ from fotmate_assets_tests.racing.kra.samples import (
     plan,
     plans,
     sheet,
+    total,
     totals,
 )
 
@@ -57,6 +58,42 @@ def test_the_schedule_is_the_month_that_the_calendar_asked() -> None:
     (asked,) = KRA().inquiries(MEETING, [Family.RACES], {}, NOON)
     assert asked.document == "API72_2/seoul/2025-05"
     assert asked == KRA().month_inquiries(MEETING, [Family.RACES])[0]
+
+
+DATE, MONTH = {"rc_date": "20240229"}, {"rc_month": "202402"}
+ON, WITHIN = ({"rc_date_fr": first, "rc_date_to": "20240229"} for first in ("20240229", "20240201"))
+NAMES = [
+    ("API72_2/racePlan_2", MONTH, MONTH),
+    ("API26_2/entrySheet_2", DATE, MONTH),
+    ("API25_1/entryHorseWeightInfo_1", DATE, MONTH),
+    ("API9_1/raceHorseCancelInfo_1", DATE, MONTH),
+    ("API10_1/jockeyChangeInfo_1", DATE, MONTH),
+    ("API189_1/Track_1", ON, WITHIN),
+    ("API214_1/RaceDetailResult_1", DATE, MONTH),
+    ("API299/Race_Result_total", DATE, None),
+    ("API160_1/integratedInfo_1", DATE, MONTH),
+    ("API179_1/salesAndDividendRate_1", DATE, MONTH),
+    ("API301/Dividend_rate_total", DATE, None),
+]
+"""What the services are told of a day and of its month; None where they are not asked for months."""
+
+
+@pytest.mark.parametrize(("service", "of_day", "of_month"), NAMES)
+def test_each_service_is_asked_with_the_parameters_that_it_has(
+    service: str, of_day: dict[str, str], of_month: dict[str, str] | None
+) -> None:
+    """The portal ignores others without a word."""
+    meeting, empty = Meeting(date(2024, 2, 29), "busan"), {"API160_1": listing("API160_1", [])}
+    days = {it.service: dict(it.params) for it in KRA().inquiries(meeting, list(Family), empty, NOON)}
+    months = {it.service: dict(it.params) for it in KRA().month_inquiries(meeting, list(Family))}
+    assert days[service] == {"meet": "3"} | of_day
+    assert months.get(service) == (None if of_month is None else {"meet": "3"} | of_month)
+    assert days.keys() == {name for name, _, _ in NAMES}
+
+
+def test_a_service_of_single_days_has_no_question_for_a_month() -> None:
+    with pytest.raises(ValueError, match="API299 cannot be asked for a month"):
+        inquiry("API299", month=True)
 
 
 def test_each_family_asks_its_services() -> None:
@@ -142,9 +179,33 @@ def test_a_meeting_whose_races_are_all_cancelled_owes_nothing(slot: str) -> None
     assert verdict(slot, OFF, LATER) is Verdict.EMPTY_EXPECTED
 
 
-@pytest.mark.parametrize("slot", ["API299", "API214_1", "API179_1"])
+@pytest.mark.parametrize("slot", ["API299", "API301", "API179_1"])
 def test_a_document_owes_nothing_that_another_has_told(slot: str) -> None:
     assert verdict(slot, RUN, LATER) is Verdict.EMPTY_EXPECTED
+
+
+def test_the_results_of_the_day_do_not_stand_in_for_the_detailed_ones() -> None:
+    """API214_1 alone has odds and margins."""
+    card = built(listing("API72_2", [plan(1, schStTime=1035), plan(2, schStTime=1710)]), both_races("API299")).card
+    assert [race.results is None for race in card.races] == [False, False]
+    due = LAST + timedelta(hours=2)
+    assert verdict("API214_1", card, due - SECOND) is Verdict.NOT_YET
+    assert verdict("API214_1", card, due) is Verdict.EMPTY_UNEXPECTED
+
+
+def test_the_detailed_results_stand_in_for_those_of_the_day() -> None:
+    card = built(listing("API72_2", [plan(1, schStTime=1035), plan(2, schStTime=1710)]), both_races("API214_1")).card
+    assert verdict("API299", card, LAST) is Verdict.EMPTY_EXPECTED
+    assert verdict("API299", card, LATER) is Verdict.EMPTY_EXPECTED
+
+
+def both_races(slot: str) -> Listing:
+    """Results of two races, off at 10:35 and 17:10."""
+    off = {1: "2025-05-31T10:35:00+09:00", 2: "2025-05-31T17:10:00+09:00"}
+    if slot == "API214_1":
+        return listing(slot, [detail(number, number, race) for race in off for number in (1, 2)])
+    rows = [total(number, number, race, schStTime=off[race], stTime=off[race]) for race in off for number in (1, 2)]
+    return listing(slot, rows)
 
 
 def test_results_do_not_stand_in_for_payoffs() -> None:

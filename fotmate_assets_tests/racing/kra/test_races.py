@@ -148,7 +148,6 @@ def test_rows_of_other_tracks_and_days_are_left_out() -> None:
     rows = [plan(1), plan(2, meet="제주"), plan(3, rcDate=20250601), plan(4, meet=1)]
     found = built(listing("API72_2", rows))
     assert [card.race.race_no for card in found.card.races] == [1, 4]
-    assert found.card.warnings == ()
 
 
 def test_a_document_of_the_day_with_other_days_or_tracks_is_warned_of() -> None:
@@ -158,9 +157,15 @@ def test_a_document_of_the_day_with_other_days_or_tracks_is_warned_of() -> None:
 
 
 def test_a_document_of_the_month_has_other_days() -> None:
-    found = built(listing("API26_2", [sheet(1), sheet(3, rcDate=20250601)], month=True))
+    found = built(listing("API26_2", [sheet(1), sheet(3, rcDate=20250530)], month=True))
     assert found.card.warnings == ()
     assert found.card.entries_declared == 1
+
+
+def test_a_document_of_the_month_with_other_months_or_tracks_is_warned_of() -> None:
+    rows = [track(1), track(2, rcDate=20250601), track(3, meet="제주")]
+    found = built(plans(1), listing("API189_1", rows, month=True))
+    assert found.card.warnings == ("API189_1/seoul/2025-05: 2 of 3 rows are of other dates or tracks, left out",)
 
 
 @pytest.mark.parametrize("meet", [3, "3", "부경", "부산경남", "영남", "부산"])

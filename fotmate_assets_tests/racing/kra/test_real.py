@@ -11,7 +11,7 @@ import pytest
 
 from fotmate_assets.racing.model import KST, FinishStatus, Meeting, RaceCard
 from fotmate_assets.racing.sources import rows
-from fotmate_assets.racing.sources.kra.values import registration, track_of
+from fotmate_assets.racing.sources.kra.values import day_of, registration, track_of
 from fotmate_assets.racing.sources.source import Listing
 from fotmate_assets_tests.racing.kra.samples import built, card_of, listing
 
@@ -30,8 +30,8 @@ def xml_items(path: Path) -> list[Mapping[str, Any]]:
 
 
 def of_meeting(slot: str, found: Sequence[Mapping[str, Any]]) -> Listing:
-    """A real answer as the document of its month, which has any day."""
-    return listing(slot, found, track_of(found[0]["meet"]), month=True)
+    """A real answer as the document of the day of its first row."""
+    return listing(slot, found, track_of(found[0]["meet"]), day=day_of(int(found[0]["rcDate"])))
 
 
 def prerace(folder: Path, name: str) -> RaceCard:

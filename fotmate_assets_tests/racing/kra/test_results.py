@@ -1,5 +1,6 @@
 """The results of a race: two services, placeholders, codes."""
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fotmate_assets.racing.model import FinishStatus
+from fotmate_assets.racing.sources.source import Listing
 from fotmate_assets_tests.racing.kra.samples import (
+    about,
     built,
     card_of,
     detail,
@@ -26,12 +29,12 @@ from fotmate_assets_tests.racing.kra.samples import (
 def test_a_result_has_time_margin_odds_and_weights() -> None:
     row = detail(4, 2, diffUnit="1½", winOdds=12.9, plcOdds=2, wgHr="495(-12)", buS1fAccTime=13.9, buS1fOrd=5)
     (result,) = results_of(listing("API214_1", [row])).values()
-    assert (result.start_no, result.runner_name, result.runner_id) == (4, "바람4", "0050004")
+    assert (result.start_no, result.runner_name, result.runner_id) == (4, "바람4", "0990004")
     assert (result.finish_status, result.finish_position, result.status_code) == (FinishStatus.FINISHED, 2, None)
     assert (result.time_s, result.margin, result.margin_lengths) == (75.4, "1½", 1.5)
     assert (result.win_odds, result.place_odds) == (12.9, 2.0)
     assert (result.burden_kg, result.body_weight_kg, result.body_weight_change_kg) == (56.5, 495.0, -12.0)
-    assert (result.jockey_id, result.jockey_name, result.trainer_id) == ("080404", "기수4", "070180")
+    assert (result.jockey_id, result.jockey_name, result.trainer_id) == ("099404", "기수4", "090180")
     assert result.sectionals == {"buS1fAccTime": 13.9, "buS1fOrd": 5}
     assert result.details == {"rankRise": 0, "hrTool": "망사", "name": "한국", "birthday": 20220303, "wgJk": 0}
 
@@ -72,6 +75,66 @@ def test_a_race_is_complete_when_every_runner_has_an_order_or_a_code() -> None:
     card = race_card(details(1, 2, 92, 95))
     assert card.race.is_complete
     assert [result.status_code for result in card.results or ()] == [None, None, "92", "95"]
+
+
+@pytest.mark.parametrize("service", [details, totals])
+def test_a_race_that_lacks_the_result_of_an_entered_runner_is_not_complete(
+    service: Callable[..., Listing],
+) -> None:
+    found = built(sheets(*range(1, 12)), service(1, 2, 3, 4))
+    card = card_of(found)
+    assert (card.results, card.payoffs, card.race.is_complete) == (None, None, False)
+    assert found.card.warnings == ("race 1: no result of 5, 6, 7, 8, 9, 10, 11, entered and not scratched",)
+
+
+def test_one_service_has_the_results_that_the_other_lacks() -> None:
+    found = built(sheets(1, 2, 3), details(1, 2), totals(1, 2, 3))
+    assert card_of(found).race.is_complete
+    assert found.card.warnings == ()
+
+
+def test_a_runner_that_was_scratched_needs_no_result() -> None:
+    scratch = listing("API9_1", [about(3, reason="질병")])
+    found = built(sheets(1, 2, 3), details(1, 2), scratch)
+    assert card_of(found).race.is_complete
+    assert [result.start_no for result in card_of(found).results or ()] == [1, 2]
+    assert found.card.warnings == ()
+
+
+def test_one_that_was_scratched_does_not_excuse_another() -> None:
+    found = built(sheets(1, 2, 3, 4), details(1, 2), listing("API9_1", [about(3, reason="질병")]))
+    assert not card_of(found).race.is_complete
+    assert found.card.warnings == ("race 1: no result of 4, entered and not scratched",)
+
+
+def test_codes_dead_heats_and_a_walkover_are_results_of_the_entered() -> None:
+    for orders in ((1, 1, 92, 95), (91, 92, 93, 1), (95, 95, 1, 94)):
+        assert race_card(sheets(1, 2, 3, 4), details(*orders)).race.is_complete
+
+
+def test_a_walkover_whose_other_runners_are_scratched_is_complete() -> None:
+    scratches = listing("API9_1", [about(number, reason="질병") for number in (2, 3)])
+    assert race_card(sheets(1, 2, 3), details(1), scratches).race.is_complete
+
+
+def test_a_result_of_a_runner_that_is_not_on_the_sheet_does_not_hinder() -> None:
+    assert card_of(built(sheets(1, 2), details(1, 2, 3))).race.is_complete
+
+
+def test_a_horse_that_ran_under_another_number_has_its_result() -> None:
+    rows = [detail(1, 1), detail(2, 2, hrNo=sheet(3)["hrNo"])]
+    assert card_of(built(listing("API26_2", [sheet(1), sheet(3)]), listing("API214_1", rows))).race.is_complete
+
+
+def test_without_an_entry_sheet_the_rows_of_the_result_are_all() -> None:
+    assert race_card(plans(1), details(1, 2, 3)).race.is_complete
+
+
+@pytest.mark.parametrize("code", [98, 99])
+def test_a_race_that_does_not_count_needs_no_result_of_everybody(code: int) -> None:
+    found = built(sheets(1, 2, 3), details(code, code))
+    assert (card_of(found).race.is_cancelled, card_of(found).race.is_complete) == (True, True)
+    assert found.card.warnings == ()
 
 
 def test_races_of_a_day_are_complete_one_by_one() -> None:

@@ -263,8 +263,8 @@ def test_the_cap_and_zero_are_no_price(odds: float, price: float | None) -> None
 
 
 def test_registrations_get_their_zeros_back() -> None:
-    assert values.registration("51367", 7) == "0051367"
-    assert values.registration("1412298", 7) == "1412298"
+    assert values.registration("91367", 7) == "0091367"
+    assert values.registration("1912298", 7) == "1912298"
 
 
 def test_a_notice_is_dated_in_korean_time() -> None:

@@ -218,3 +218,9 @@ def test_payoffs_of_another_day_are_left_out() -> None:
 
 def test_a_race_without_result_document_has_no_payoffs_so_far() -> None:
     assert Day(MISARI, info=[boat_info_row(1, 1, "김가")]).race().payoffs is None
+
+
+def test_new_fields_of_the_payoff_service_are_kept_on_the_race() -> None:
+    day = cycle(PAID, {**CONFIRMED, "pool9_val": "7.7"})
+    assert day.race().race.extra == {"pool9_val": "7.7"}
+    assert cycle(PAID, CONFIRMED).race().race.extra == {}

@@ -1,7 +1,7 @@
 """What KRA announces of a race: plan, entry sheet, and the changes of the day.
 
 Fields and types are those of the field lists and samples that `shared/research/racing.md` names. Like the portal, a
-registration that looks like a number is one (118011) and one with a leading zero is text (`010641`).
+registration that looks like a number is one (199011) and one with a leading zero is text (`019641`).
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Ending(NamedTuple):
     """What the result services say of a race."""
 
     results: tuple[Result, ...] | None
-    """None as long as one runner lacks a finish."""
+    """None as long as one runner that is entered and not scratched lacks a finish."""
     is_cancelled: bool
     is_complete: bool
 
@@ -58,8 +58,8 @@ def build(meeting: Meeting, listings: Mapping[str, Listing]) -> Built:
     cards, changes, outcomes = [], [], {}
     for number in known:
         documents = _by_number(sheet, number), _by_number(detail, number), _by_number(total, number)
-        ending = _ending(reading, number, *documents[1:])
         entries = _entries(reading, number, *documents, amendments.get(number, ()))
+        ending = _ending(reading, number, *documents[1:], entries or ())
         race = _race(number, plan, track, *documents)
         race = replace(race, is_cancelled=ending.is_cancelled, is_complete=ending.is_complete)
         outcomes[number] = Outcome(ending.results, ending.is_cancelled)
@@ -109,8 +109,17 @@ def _race(
 # Results ------------------------------------------------------------------------------------------------------------
 
 
-def _ending(reading: Reading, race_no: int, detail: Mapping[int, Runner], total: Mapping[int, Runner]) -> Ending:
-    """How the race ended. API299 alone counts once its rows are final (`finalBit`)."""
+def _ending(
+    reading: Reading,
+    race_no: int,
+    detail: Mapping[int, Runner],
+    total: Mapping[int, Runner],
+    entries: Iterable[Entry],
+) -> Ending:
+    """How the race ended. API299 alone counts once its rows are final (`finalBit`).
+
+    A result that lacks a runner is in the making, however well its rows add up: half of it would be taken for all.
+    """
     if reading.is_at_fault(Family.RESULTS, race_no):
         return Ending(None, is_cancelled=False, is_complete=False)
     runners = {number: [it for it in (detail.get(number), total.get(number)) if it] for number in {**detail, **total}}
@@ -123,8 +132,22 @@ def _ending(reading: Reading, race_no: int, detail: Mapping[int, Runner], total:
         reading.warnings.append(f"race {race_no}: API299 says of some runners only that it was not run (noraceFlag)")
     is_off = bool(flags) and all(flags)
     is_off = is_off or (is_complete and all(result.finish_status in OFF for result in finished))
+    if is_complete and not is_off and (missing := _missing(entries, finished)):
+        reading.warnings.append(
+            f"race {race_no}: no result of {', '.join(map(str, missing))}, entered and not scratched"
+        )
+        is_complete = False
     order = sorted(finished, key=lambda result: (result.finish_position or 99, result.start_no))
     return Ending(tuple(order) if is_complete else None, is_off, is_complete)
+
+
+def _missing(entries: Iterable[Entry], results: Iterable[Result]) -> list[int]:
+    """The numbers of the runners that should have a result and have none, under their number or registration."""
+    told = list(results)
+    numbers = {result.start_no for result in told}
+    registrations = {result.runner_id for result in told if result.runner_id}
+    runners = (entry for entry in entries if not entry.is_scratched)
+    return [it.start_no for it in runners if it.start_no not in numbers and it.runner_id not in registrations]
 
 
 def _result(reading: Reading, race_no: int, start_no: int, told: Sequence[Runner]) -> Result | None:

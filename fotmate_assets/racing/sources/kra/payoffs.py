@@ -53,6 +53,7 @@ class Sold(NamedTuple):
     winners: list[Declared]
     """Empty before they are declared."""
     sales_krw: int | None
+    new_fields: tuple[str, ...]
 
 
 class Price(NamedTuple):
@@ -78,6 +79,8 @@ class Grid:
 def payoffs(reading: Reading, outcomes: Mapping[int, Outcome]) -> dict[int, tuple[Payoff, ...] | None]:
     """The payoffs of every race: none of one that was cancelled or walked over, None where nothing is known by now."""
     sold = reading.rows(SALES, SalesRow, frozenset(), _sold)
+    if new := sorted({name for pools in sold.values() for it in pools for name in it.new_fields}):
+        reading.warnings.append(f"{SALES} has new fields: {', '.join(new)}")
     paying = {number: _paying(outcome, sold.get(number, ())) for number, outcome in outcomes.items()}
     wanted = [(number, pool, winner) for number, pools in paying.items() for pool in pools for winner in pools[pool]]
     grid = _grid(reading, wanted)
@@ -146,7 +149,7 @@ def _sold(line: Line[SalesRow]) -> Sold:
     """A row of API179_1."""
     row = line.value
     pool = line.parsed("pool", values.pool_of)
-    return Sold(pool, row.pool, line.read("odds", values.declared, pool) or [], row.amt)
+    return Sold(pool, row.pool, line.read("odds", values.declared, pool) or [], row.amt, tuple(line.extra))
 
 
 def _warn_of_phantoms(reading: Reading, told: Mapping[str, Iterable[int]], known: Iterable[int]) -> None:

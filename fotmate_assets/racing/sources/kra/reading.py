@@ -203,15 +203,21 @@ class Reading:
         return found
 
     def own(self, listing: Listing, slot: str) -> Sequence[Key]:
-        """The keys of the meeting's rows. A day's document that holds others is warned of: its filter was ignored."""
+        """The keys of the meeting's rows. A document with rows of other tracks or of dates that were not asked for is
+        warned of: the portal ignored the question's filters.
+        """
         found = index(listing)
         if found.failure is not None:
             self.fault(listing, None, found.failure)
         own = found.of(self.meeting)
         self.declared[slot] = len(own)
-        others = len(found) - len(own)
-        if others and "rc_date" in dict(listing.inquiry.params):
+        others = sum(len(keys) for asked, keys in found.meetings.items() if not self._is_asked(listing, *asked))
+        if others:
             self.warnings.append(
                 f"{listing.inquiry.document}: {others} of {len(listing)} rows are of other dates or tracks, left out"
             )
         return own
+
+    def _is_asked(self, listing: Listing, day: date, track_id: str) -> bool:
+        """True for the meetings that the listing's question is about; a month's shelf begins its days' names."""
+        return track_id == self.meeting.track_id and f"{day:%Y-%m-%d}".startswith(listing.inquiry.shelf)

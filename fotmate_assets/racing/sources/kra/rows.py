@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from fotmate_assets.racing.sources.kra.values import SECTIONALS, words
+from fotmate_assets.racing.sources.kra.values import SECTIONALS
+from fotmate_assets.racing.sources.rows import words
 
 
 class RaceRow(Struct, kw_only=True, gc=False):

@@ -39,8 +39,9 @@ class KRA:
     def verdict(
         self, inquiry: Inquiry, listing: Listing, meeting: Meeting, card: MeetingCard, now: datetime
     ) -> Verdict:
-        """See RaceSource. A document without rows of this meeting owes nothing where its family is known from
-        another (API214_1 and API299 tell the same results), nor where every race is cancelled.
+        """See RaceSource. A document without rows of this meeting owes nothing where every race is cancelled, nor
+        where another tells what it would: API214_1 has all of API299's results, API179_1 and API160_1 each other's
+        payoffs. API299 does not stand in for API214_1, which alone has odds and margins.
         """
         found = index(listing)
         if found.failure is not None or found.of(meeting):
@@ -51,7 +52,7 @@ class KRA:
             case Family.ENTRIES:
                 return _empty_entries(inquiry, meeting, card, now)
             case Family.RESULTS | Family.PAYOFFS:
-                return _empty_outcome(inquiry.family, meeting, card, now)
+                return _empty_outcome(inquiry, meeting, card, now)
 
 
 def _empty_schedule(has_others: bool, meeting: Meeting, card: MeetingCard, now: datetime) -> Verdict:
@@ -74,9 +75,10 @@ def _empty_entries(inquiry: Inquiry, meeting: Meeting, card: MeetingCard, now: d
     return Verdict.NOT_YET if now < due else Verdict.EMPTY_UNEXPECTED
 
 
-def _empty_outcome(family: Family, meeting: Meeting, card: MeetingCard, now: datetime) -> Verdict:
+def _empty_outcome(inquiry: Inquiry, meeting: Meeting, card: MeetingCard, now: datetime) -> Verdict:
     """Results and payoffs must be there when those of the last race are due."""
-    if _all_cancelled(card) or _is_known(family, card):
+    is_told = inquiry.slot != services.DETAILS.slot and _is_known(inquiry.family, card)
+    if _all_cancelled(card) or is_told:
         return Verdict.EMPTY_EXPECTED
     last = max(_post_times(card), default=None)
     due = results_due_by(meeting.track.sport, meeting.race_date, last)

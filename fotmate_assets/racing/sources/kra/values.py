@@ -10,12 +10,7 @@ from datetime import date, datetime, time
 from typing import NamedTuple
 
 from fotmate_assets.racing.model import KST, ODDS_CAP, TRACKS, FinishStatus, Pool, combination
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text."""
-    return frozenset(text.split())
-
+from fotmate_assets.racing.sources.rows import words
 
 TRACK_OF: dict[str, str] = {
     called: track.track_id

@@ -88,8 +88,9 @@ class Assembly:
             # The usable part of a ranking, or the first three alone, would pass for the whole.
             if self._rank.is_whole(race_no):
                 results, race = told.results, replace(race, is_complete=told.is_complete)
-        if line:
-            race = replace(race, extra={**race.extra, **line.row.extra})
+        for other in (line, *self._payoff.of(race_no)):
+            if other:
+                race = replace(race, extra={**race.extra, **other.row.extra})
         return RaceCard(race, _scratched(entries, results), results, self._payoffs(race_no, line, first_three))
 
     def _payoffs(self, race_no: int, line: Line[ResultRow] | None, first_three: Podium) -> tuple[Payoff, ...] | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from fotmate_assets.racing.sources.rows import words
+
 
 class Place(Struct):
     """What any row tells of where it belongs."""
@@ -52,41 +54,13 @@ class CycleCardRow(RaceRow, kw_only=True):
     """Laps."""
 
 
-CYCLE_CARD_KNOWN = frozenset(
-    [
-        "area_tms3_avg_scr",
-        "bf1_day1_rank",
-        "bf1_day1_ymd",
-        "bf1_day2_rank",
-        "bf1_day3_rank",
-        "bf1_meet_nm_nm",
-        "bf2_day1_rank",
-        "bf2_day1_ymd",
-        "bf2_day2_rank",
-        "bf2_day3_rank",
-        "bf2_meet_nm",
-        "bf3_day1_rank",
-        "bf3_day1_ymd",
-        "bf3_day2_rank",
-        "bf3_day3_rank",
-        "bf3_meet_nm",
-        "brk_win_cnt",
-        "color_nm",
-        "high_3_rate",
-        "high_rate",
-        "mrk_win_cnt",
-        "pas_win_cnt",
-        "period_no",
-        "pre_win_cnt",
-        "racer_grd_bef_cd",
-        "racer_grd_cur_cd",
-        "rec_200m_scr",
-        "run_day_tcnt",
-        "tot_tms_avg_scr",
-        "trng_plc_nm",
-        "win_rate",
-        "win_tot_tcnt",
-    ]
+CYCLE_CARD_KNOWN = words(
+    """
+    area_tms3_avg_scr bf1_day1_rank bf1_day1_ymd bf1_day2_rank bf1_day3_rank bf1_meet_nm_nm bf2_day1_rank
+    bf2_day1_ymd bf2_day2_rank bf2_day3_rank bf2_meet_nm bf3_day1_rank bf3_day1_ymd bf3_day2_rank bf3_day3_rank
+    bf3_meet_nm brk_win_cnt color_nm high_3_rate high_rate mrk_win_cnt pas_win_cnt period_no pre_win_cnt
+    racer_grd_bef_cd racer_grd_cur_cd rec_200m_scr run_day_tcnt tot_tms_avg_scr trng_plc_nm win_rate win_tot_tcnt
+    """
 )
 
 
@@ -110,25 +84,12 @@ class BoatDocRow(RaceRow, kw_only=True):
     organ_stat_cd: str | None = None
 
 
-BOAT_DOC_KNOWN = frozenset(
-    [
-        "avg_acdnt_scr",
-        "avg_rank",
-        "avg_scr",
-        "avg_strt_tm",
-        "boat_avg_rank_scr",
-        "boat_high_3_rank_ratio",
-        "boat_high_rank_ratio",
-        "color_nm",
-        "fl_tcnt",
-        "high_3_rank_ratio",
-        "high_rate",
-        "mot_avg_rank_scr",
-        "mot_high_3_rank_ratio",
-        "mot_high_rank_ratio",
-        "racer_perio_no",
-        "win_ratio",
-    ]
+BOAT_DOC_KNOWN = words(
+    """
+    avg_acdnt_scr avg_rank avg_scr avg_strt_tm boat_avg_rank_scr boat_high_3_rank_ratio boat_high_rank_ratio
+    color_nm fl_tcnt high_3_rank_ratio high_rate mot_avg_rank_scr mot_high_3_rank_ratio mot_high_rank_ratio
+    racer_perio_no win_ratio
+    """
 )
 
 
@@ -153,36 +114,14 @@ class BoatInfoRow(RaceRow, kw_only=True):
     st_mthd_cd: str | None = None
 
 
-BOAT_INFO_KNOWN = frozenset(
-    [
-        "avg_acdnt_scr",
-        "avg_rank",
-        "bf_dd_recd_scr",
-        "boat_avg_rank_scr",
-        "boat_high_rank_ratio",
-        "color_nm",
-        "fl_tcnt",
-        "high_rate",
-        "mm_6_1_race_high_rank_ratio",
-        "mm_6_2_race_high_rank_ratio",
-        "mm_6_3_race_high_rank_ratio",
-        "mm_6_4_race_high_rank_ratio",
-        "mm_6_5_race_high_rank_ratio",
-        "mm_6_6_race_high_rank_ratio",
-        "mm_6_race_tcnt",
-        "mot_avg_rank_scr",
-        "mot_bf_racer_1_no",
-        "mot_high_3_rank_ratio",
-        "mot_high_rank_ratio",
-        "thdd_race_no",
-        "tms_6_avg_rank_scr",
-        "tms_6_avg_scr",
-        "tms_6_avg_strt_tm",
-        "tms_6_high_3_rank_ratio",
-        "tms_6_high_rank_ratio",
-        "tms_6_win_ratio",
-        "tms_8_rank_ord_no",
-    ]
+BOAT_INFO_KNOWN = words(
+    """
+    avg_acdnt_scr avg_rank bf_dd_recd_scr boat_avg_rank_scr boat_high_rank_ratio color_nm fl_tcnt high_rate
+    mm_6_1_race_high_rank_ratio mm_6_2_race_high_rank_ratio mm_6_3_race_high_rank_ratio mm_6_4_race_high_rank_ratio
+    mm_6_5_race_high_rank_ratio mm_6_6_race_high_rank_ratio mm_6_race_tcnt mot_avg_rank_scr mot_bf_racer_1_no
+    mot_high_3_rank_ratio mot_high_rank_ratio thdd_race_no tms_6_avg_rank_scr tms_6_avg_scr tms_6_avg_strt_tm
+    tms_6_high_3_rank_ratio tms_6_high_rank_ratio tms_6_win_ratio tms_8_rank_ord_no
+    """
 )
 
 

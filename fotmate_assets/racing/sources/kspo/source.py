@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from fotmate_assets.core.model import Verdict
@@ -15,12 +14,11 @@ from fotmate_assets.racing.sources.kspo.rows import RaceRow
 from fotmate_assets.racing.sources.source import Ask, Built, Calendar, Family, Inquiry, Listing
 
 
-@dataclass(frozen=True)
 class KSPO:
     """Cycle races at Gwangmyeong, Changwon and Busan, boat races at Misari."""
 
-    name: str = "kspo"
-    track_ids: tuple[str, ...] = tuple(track.track_id for track in TRACKS.values() if track.source == "kspo")
+    name = "kspo"
+    track_ids = tuple(track.track_id for track in TRACKS.values() if track.source == "kspo")
 
     def calendar(self, dates: Iterable[date], ask: Ask, now: datetime, known: Sequence[Meeting]) -> Calendar:
         """See RaceSource; the rules for dates without racing stand at each of Finder's methods."""

@@ -13,7 +13,7 @@ _FIRST_CIRCLED = ord("①")
 
 
 def squeezed(text: str) -> str:
-    """A name or word without its blanks: `광명  `, `임  섭` and `결  장` are padded to look even in print."""
+    """A name or word without its blanks: `광명  `, `가  나` and `결  장` are padded to look even in print."""
     return "".join(text.split())
 
 
@@ -65,7 +65,7 @@ class Placed(NamedTuple):
 
 
 def placed(text: str) -> tuple[Placed, ...]:
-    """The runners of one place: `②이길섭`, `⑦임  섭`; several in a dead heat: `②이길섭 ⑦김용남`."""
+    """The runners of one place: `②가나다`, `⑦가  나`; several in a dead heat: `②가나다 ⑦라마바`."""
     found = [Placed(_number(one["number"]), squeezed(one["name"])) for one in re.finditer(_RUNNER, text)]
     if not found or re.sub(_RUNNER, "", text).strip() or any(not one.name for one in found):
         raise ValueError(f"no start number with a name: {text!r}")

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from dagster import (
     AssetCheckEvaluation,
@@ -15,6 +14,7 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     AssetRecordsFilter,
+    DagsterEventType,
     DagsterInstance,
     MetadataValue,
     Output,
@@ -30,6 +30,9 @@ from fotmate_assets.core.model import Finding
 from fotmate_assets.core.resources import Postgres
 
 SHOWN = 50
+
+PAGE = 1000
+"""Events fetched at a time; Dagster refuses very many."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,10 @@ def _each_of_the_range(
     partition stays planned. So we yield what it would make: the evaluations, and the output that later steps wait for.
     """
     partitions = context.op_execution_context.partition_keys
-
-    @cache
-    def target(asset: AssetKey, partition: str) -> AssetCheckEvaluationTargetMaterializationData | None:
-        return _latest_materialization(context.instance, asset, partition)
-
+    targets = {
+        asset: _latest_materializations(context.instance, asset, partitions)
+        for asset in {key.asset_key for key, _check in checks}
+    }
     for key, check in checks:
         for partition in partitions:
             result = judged(check.look(connection, partition), check.severity, key)
@@ -101,7 +103,7 @@ def _each_of_the_range(
                 check_name=key.name,
                 passed=result.passed,
                 metadata=result.metadata,
-                target_materialization_data=target(key.asset_key, partition),
+                target_materialization_data=targets[key.asset_key].get(partition),
                 severity=result.severity,
                 description=result.description,
                 blocking=check.blocking,
@@ -110,16 +112,20 @@ def _each_of_the_range(
         yield Output(None, output_name=AssetCheckSpec(key.name, asset=key.asset_key).get_python_identifier())
 
 
-def _latest_materialization(
-    instance: DagsterInstance, asset: AssetKey, partition: str
-) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """What a check of this partition is about: without it Dagster takes its verdict for one of older data."""
-    asked = AssetRecordsFilter(asset_key=asset, asset_partitions=[partition])
-    for record in instance.fetch_materializations(asked, limit=1).records:
-        return AssetCheckEvaluationTargetMaterializationData(
-            storage_id=record.storage_id, run_id=record.event_log_entry.run_id, timestamp=record.timestamp
-        )
-    return None
+def _latest_materializations(
+    instance: DagsterInstance, asset: AssetKey, partitions: Sequence[str]
+) -> dict[str, AssetCheckEvaluationTargetMaterializationData]:
+    """What a verdict on each partition is about: without it Dagster takes the verdict for one on older data."""
+    latest = instance.get_latest_storage_id_by_partition(asset, DagsterEventType.ASSET_MATERIALIZATION, set(partitions))
+    ids = sorted(latest.values())
+    found = {}
+    for start in range(0, len(ids), PAGE):
+        asked = AssetRecordsFilter(asset_key=asset, storage_ids=ids[start : start + PAGE])
+        for record in instance.fetch_materializations(asked, limit=PAGE).records:
+            found[record.storage_id] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+            )
+    return {partition: found[storage_id] for partition, storage_id in latest.items() if storage_id in found}
 
 
 def judged(found: Sequence[Finding], severity: AssetCheckSeverity, key: AssetCheckKey) -> AssetCheckResult:

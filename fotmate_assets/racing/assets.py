@@ -1,7 +1,7 @@
 """The racing assets: thin op bodies over `ingest`, with what people look at as metadata."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from sqlalchemy import text
 
 from fotmate_assets.core.failures import failure_list, infrastructure_retried, permanent_failure
 from fotmate_assets.core.io_managers import table_schema
+from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.postgres import in_transaction
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
@@ -42,6 +43,9 @@ GROUP = "racing"
 OWNERS = ["team:racing-data"]
 TAGS = {"domain": "racing"}
 CODE_VERSION = "1"
+
+NAMED = 50
+"""Failed documents that a run tells of; a backfill of years without a key has thousands."""
 
 SEED = Path(__file__).parents[2] / "sql" / "seeds" / "tracks.sql"
 
@@ -150,13 +154,16 @@ def racing_tables(
     with infrastructure_retried(), portals.open(postgres.engine) as sources, ThreadPoolExecutor() as threads:
         for one in threads.map(run, *zip(*sources, strict=True)):
             report.add(one)
-    for failure in report.failures:
+    failures = _distinct(report.failures)
+    for failure in failures[:NAMED]:
         context.log.error(str(failure))
-    if report.failures:
+    if len(failures) > NAMED:
+        context.log.error(f"and {len(failures) - NAMED} more documents; the ledger names all")
+    if failures:
         # The ledger retries it: the daemon must not run all of this again.
         context.instance.add_run_tags(context.run.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
         if not report.loaded and not report.unchanged:
-            raise permanent_failure(context, report.failures)
+            raise permanent_failure(context, failures[:NAMED])
     with postgres.engine.connect() as connection:
         counts = queries.row_counts(connection, days)
         races = queries.races_by_date(connection, days[0]) if len(days) == 1 else []
@@ -166,23 +173,32 @@ def racing_tables(
             asset_key=_key(family),
             metadata={rows: counts[family], **_told(report, family), **_race_table(family, races)},
         )
-    mine = [outcome.error for outcome in report.outcomes if outcome.error and outcome.family in families]
+    mine = _distinct(outcome.error for outcome in report.outcomes if outcome.error and outcome.family in families)
     if mine and Family.RACES not in families:
         # The check that fails the run for what is owed hangs on `races`, which is not made here.
-        raise permanent_failure(context, mine)
+        raise permanent_failure(context, mine[:NAMED])
+
+
+def _distinct(failures: Iterable[SourceError]) -> list[SourceError]:
+    """One of each document and field: in a range, one document can be owed for every date."""
+    return list({(one.source, one.document, one.field): one for one in failures}.values())
 
 
 def _told(report: RaceDays, family: Family) -> dict[str, Any]:
     """What a run came to, for its family."""
     mine = [outcome for outcome in report.outcomes if outcome.family is family]
-    failures = [outcome.error for outcome in mine if outcome.error is not None]
+    failures = _distinct(outcome.error for outcome in mine if outcome.error is not None)
     return {
         "rows_written": sum(getattr(meeting, family) for meeting in report.loaded),
         "meetings_written": len(report.loaded),
         "meetings_unchanged": report.unchanged,
         "documents_asked": report.requests,
         **({"verdicts": MetadataValue.md(_verdicts(mine))} if mine else {}),
-        **({"failures": MetadataValue.md(failure_list(failures))} if failures else {}),
+        **(
+            {"failures": MetadataValue.md(failure_list(failures[:NAMED])), "failed_documents": len(failures)}
+            if failures
+            else {}
+        ),
     }
 
 

@@ -313,7 +313,7 @@ def _record(
     A document of another family that cannot be read is reported, and counted when its own family is at work. A family
     that has no documents of its own, or did not come to them, went as the calendar did. Where the calendar is in
     doubt, only documents that were had are owed no more; where nobody was asked, only those of them that could not be
-    used before. Building again from kept bytes is an attempt of its own kind: nobody has asked for the calendar by that.
+    used before. Building again from kept bytes is an attempt of its own kind: by that nobody has asked for anything.
     """
     asked = work.portal is not None
     outcomes: dict[tuple[date, Family], list[Outcome]] = defaultdict(list)

@@ -223,7 +223,8 @@ def test_a_schedule_that_hears_of_the_quota_puts_the_retry_off_and_never_forward
 ) -> None:
     ledger.owe(JOB, failed())
     ledger.owe(JOB, failed(Verdict.QUOTA, retry_after_s=3600.0))
-    assert (minutes_to_retry(database), owed(ledger).attempts) == (pytest.approx(60, abs=0.5), 1)
+    assert minutes_to_retry(database) == pytest.approx(60, abs=0.5)
+    assert owed(ledger).attempts == 1
     ledger.owe(JOB, failed())
     assert minutes_to_retry(database) == pytest.approx(60, abs=0.5)
 

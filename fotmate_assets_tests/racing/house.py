@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,9 +30,13 @@ from fotmate_assets.embedded.portal.calendar import RaceCalendar
 from fotmate_assets.embedded.portal.race import SimRace
 from fotmate_assets.embedded.portal.server import KRA_ROOT, KSPO_ROOT, SERVICE_KEY, PortalSimulator
 from fotmate_assets.embedded.upstream import Fault, Request, Response, Route, Upstream
+from fotmate_assets.racing.ingest import RaceDays, run_race_days
 from fotmate_assets.racing.model import Meeting
 from fotmate_assets.racing.resources import RacePortals
+from fotmate_assets.racing.sources.portal import Portal
+from fotmate_assets.racing.sources.source import Family, RaceSource
 from fotmate_assets_tests.databases import Database
+from fotmate_assets_tests.racing.test_race_days import Racing
 
 SEED = 7
 DAY = date(2025, 3, 8)
@@ -161,6 +165,47 @@ def open_house(
         }
         with DagsterInstance.ephemeral() as instance:
             yield House(instance, database, url, upstream, simulator, overrides)
+
+
+@dataclass
+class Patient(Racing):
+    """Race days without Dagster, by the test's clock; a slow machine is no fault of the portal."""
+
+    sources: list[tuple[RaceSource, Portal]] = field(default_factory=list)
+
+    def run(self, *days: date, families: tuple[Family, ...] = tuple(Family), fetch: bool = True) -> RaceDays:
+        report = RaceDays()
+        engine = self.database.engine
+        for source, portal in self.sources:
+            asked = portal if fetch else None
+            report.add(run_race_days(source, asked, days, families, self.zone, engine, self.ledger, self.clock))
+        return report
+
+
+@contextmanager
+def patient(
+    database: Database, zone: RawZone, folder: Path, calendar: RaceCalendar, now: datetime
+) -> Iterator[Patient]:
+    """Race days of `calendar`; the clock stands at `now` until it is moved."""
+    made: list[Patient] = []
+    simulator = PortalSimulator(calendar, lambda: made[0].now if made else now)
+    served = folder / "served"
+    served.mkdir()
+    with Upstream(served, routes=simulator.routes) as upstream:
+        racing = Patient(database, zone, upstream, simulator, now)
+        made.append(racing)
+        portals = RacePortals(
+            kra_url=upstream.url + KRA_ROOT,
+            kspo_url=upstream.url + KSPO_ROOT,
+            service_key=SERVICE_KEY,
+            requests_per_s=5000.0,
+            attempts=2,
+            first_wait_s=0.01,
+        )
+        with portals.open(database.engine) as racing.sources:
+            for _, portal in racing.sources:
+                portal._now = racing.clock
+            yield racing
 
 
 # What a run says ------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from fotmate_assets.racing.partitions import race_date
 from fotmate_assets.racing.resources import RacePortals
 from fotmate_assets.racing.sources.source import Family
 from fotmate_assets_tests.databases import Database
-from fotmate_assets_tests.racing.house import DAY, Calendar
+from fotmate_assets_tests.racing.house import DAY, Calendar, patient
 from fotmate_assets_tests.racing.test_race_days import Racing, owed, stored, truth
 
 JEJU_ONLY = Calendar(lambda meeting: meeting.track_id != "jeju")
@@ -38,15 +38,8 @@ EVENING = datetime.combine(DAY, time(22), KST)
 @pytest.fixture
 def racing(database: Database, zone: RawZone, tmp_path: Path) -> Iterator[Racing]:
     """A portal that knows of horses at Jeju alone, on the evening of the race day."""
-    made: list[Racing] = []
-    simulator = PortalSimulator(JEJU_ONLY, lambda: made[0].now if made else EVENING)
-    served = tmp_path / "served"
-    served.mkdir()
-    with Upstream(served, routes=simulator.routes) as upstream:
-        made.append(Racing(database, zone, upstream, simulator, now=EVENING, attempts=2))
-        yield made[0]
-        for client in made[0].clients:
-            client.close()
+    with patient(database, zone, tmp_path, JEJU_ONLY, EVENING) as made:
+        yield made
 
 
 def verdicts(racing: Racing, source: str = "kra") -> dict[str, str]:

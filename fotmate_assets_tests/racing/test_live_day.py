@@ -12,8 +12,6 @@ import pytest
 
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.embedded.portal.race import Event, EventKind, SimRace
-from fotmate_assets.embedded.portal.server import KRA_ROOT, KSPO_ROOT, SERVICE_KEY, PortalSimulator
-from fotmate_assets.embedded.upstream import Upstream
 from fotmate_assets.racing.automation import (
     AHEAD,
     BEHIND,
@@ -23,15 +21,12 @@ from fotmate_assets.racing.automation import (
     entries_due,
     results_due,
 )
-from fotmate_assets.racing.ingest import run_race_days
 from fotmate_assets.racing.load import advance_statuses
 from fotmate_assets.racing.model import KST
 from fotmate_assets.racing.queries import last_attempts, race_times
-from fotmate_assets.racing.resources import RacePortals
-from fotmate_assets.racing.sources.portal import Portal
-from fotmate_assets.racing.sources.source import Family, RaceSource
+from fotmate_assets.racing.sources.source import Family
 from fotmate_assets_tests.databases import Database
-from fotmate_assets_tests.racing.house import Calendar
+from fotmate_assets_tests.racing.house import Calendar, patient
 from fotmate_assets_tests.racing.test_race_days import Racing, owed, stored, truth
 
 FRIDAY = date(2026, 10, 16)
@@ -46,7 +41,6 @@ class Live:
     """The schedules of some days: what they asked, and what was seen between their ticks."""
 
     racing: Racing
-    sources: list[tuple[RaceSource, Portal]]
     asks: Counter[tuple[str, date]] = field(default_factory=Counter)
     """Runs by what was due and the Korean day."""
     requests: Counter[date] = field(default_factory=Counter)
@@ -86,18 +80,8 @@ class Live:
         racing, today = self.racing, self.racing.now.date()
         jobs = racing.database.execute("select coalesce(max(job_id), 0) from ingestion_jobs")[0][0]
         requests = len(racing.upstream.requests)
-        for source, portal in self.sources:
-            report = run_race_days(
-                source,
-                portal,
-                days,
-                FAMILIES[what],
-                racing.zone,
-                racing.database.engine,
-                racing.ledger,
-                racing.clock,
-            )
-            assert report.failures == [], f"at {racing.now}"
+        report = racing.run(*days, families=FAMILIES[what])
+        assert report.failures == [], f"at {racing.now}"
         racing.database.execute(
             "update ingestion_jobs set finished_at = :now where job_id > :jobs",
             now=racing.now + 3 * MINUTE,
@@ -117,28 +101,13 @@ class Live:
 @pytest.fixture
 def live(database: Database, zone: RawZone, tmp_path: Path) -> Iterator[Live]:
     """A portal that knows of one day of horses at Jeju and cycles at Gwangmyeong and Changwon."""
-    start = datetime.combine(FRIDAY - timedelta(days=2), time(6), KST)
-    made: list[Racing] = []
     calendar = Calendar(
         lambda meeting: meeting.race_date != FRIDAY or meeting.track_id not in TRACKS,
         most_races=6,
     )
-    simulator = PortalSimulator(calendar, lambda: made[0].now if made else start)
-    served = tmp_path / "served"
-    served.mkdir()
-    with Upstream(served, routes=simulator.routes) as upstream:
-        racing = Racing(database, zone, upstream, simulator, now=start)
-        made.append(racing)
-        portals = RacePortals(
-            kra_url=upstream.url + KRA_ROOT,
-            kspo_url=upstream.url + KSPO_ROOT,
-            service_key=SERVICE_KEY,
-            requests_per_s=5000.0,
-        )
-        with portals.open(database.engine) as sources:
-            for _, portal in sources:
-                portal._now = racing.clock
-            yield Live(racing, sources)
+    start = datetime.combine(FRIDAY - timedelta(days=2), time(6), KST)
+    with patient(database, zone, tmp_path, calendar, start) as racing:
+        yield Live(racing)
 
 
 def changes(live: Live, race: SimRace) -> list[tuple[object, ...]]:

@@ -15,7 +15,7 @@ def stored(database: Database) -> list[tuple[object, ...]]:
 
 def test_a_migrated_database_has_the_tracks_of_the_model(database: Database) -> None:
     assert sorted(stored(database)) == sorted(KNOWN)
-    names = dict(database.execute("select track_id, name_ko from tracks"))
+    names = {str(track): name for track, name in database.execute("select track_id, name_ko from tracks")}
     assert all(names[track.track_id] in track.names for track in TRACKS.values())
 
 

@@ -40,6 +40,7 @@ bench: setup ## the benchmarks, each against a peer in the same run
 	$(UV) sync --locked --quiet --group bench
 	$(RUN) python benchmarks/definitions.py
 	$(RUN) python benchmarks/load_events.py
+	$(RUN) python benchmarks/racing.py
 
 clean: ## stop the embedded servers and delete their data
 	-$(RUN) fotmate down

@@ -66,3 +66,17 @@ def test_definitions_prints_a_table_and_its_budget_as_json() -> None:
     assert values["heavy_modules"] == []
     assert values["budget_s"] == pytest.approx(1.5 * values["bare_dagster_s"] + 0.5, abs=0.001)
     assert "fotmate_assets.definitions" in table
+
+
+def test_racing_prints_its_tables_and_its_ratios_as_json(stack: Stack) -> None:
+    table, values = run("racing.py", "--days", "2", "--home", str(stack.home))
+    ratios = {
+        *("day_vs_copy", "day_with_fetch_vs_copy", "day_unchanged_vs_copy"),
+        *("backfill_vs_copy", "backfill_with_fetch_vs_copy", "backfill_unchanged_vs_copy", "backfill_rows_per_s"),
+        *("copy_rows_per_s", "requests_vs_rate_limit", "requests_in_flight", "serial_vs_rate_limit"),
+    }
+    assert ratios <= values.keys()
+    assert all(values[name] > 0 for name in ratios)
+    assert (values["backfill_days"], values["day_rows"] > 500) == (2, True)
+    for method in ("bare binary COPY", "from kept bytes", "asking the simulated portal", "in flight at most"):
+        assert method in table

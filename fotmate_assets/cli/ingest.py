@@ -104,7 +104,8 @@ def _run(definitions: Definitions, dagster: DagsterInstance, title: str, interru
         result = runtime.execute(definitions, dagster, run_id=run_id, on_event=on_event, **options)
     failed = [each for each in result.get_asset_check_evaluations() if not each.passed]
     for evaluation in failed:
-        err.print(f"{evaluation.severity.value} {evaluation.check_name}: {evaluation.description}")
+        at = f"{evaluation.partition} " if evaluation.partition else ""
+        err.print(f"{at}{evaluation.severity.value} {evaluation.check_name}: {evaluation.description}")
     told: set[tuple[str, object]] = set()
     for event in result.get_asset_materialization_events():
         metadata = event.materialization.metadata

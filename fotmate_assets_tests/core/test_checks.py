@@ -307,6 +307,15 @@ def test_checks_without_partitions_are_judged_once_in_a_run_that_has_them(
     assert "PLANNED" not in house.statuses_of_all_rows()
 
 
+def test_later_steps_get_of_a_range_what_they_get_of_one_date(days: House) -> None:
+    def outputs(result: ExecuteInProcessResult) -> list[str]:
+        events = result.events_for_node("checks")
+        return [event.step_output_data.output_name for event in events if event.is_successful_output]
+
+    assert outputs(days.run(FIRST, LAST)) == outputs(days.run(FIRST))
+    assert len(outputs(days.run(FIRST, LAST, job="one_check"))) == 1
+
+
 def test_a_failure_names_the_first_findings_and_counts_all(days: House) -> None:
     days.breaks("is_whole", MIDDLE, *(f"row {number:02}" for number in range(SHOWN + 10)))
     (found,) = [each for each in days.run(FIRST, LAST).get_asset_check_evaluations() if not each.passed]

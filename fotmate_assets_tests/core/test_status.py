@@ -118,6 +118,7 @@ def test_what_is_owed_is_counted_by_status_with_the_oldest(database: Database) -
 
     def owe(document: str, times: int = 1, source: str = "kra") -> None:
         for _ in range(times):
+            database.retries_are_due()
             error = SourceError(Verdict.TRANSPORT, source, document, "gone")
             ledger.owe(Job(source, "racing/results", "2025-05-31"), error)
 

@@ -1,6 +1,7 @@
 """The racing assets: thin op bodies over `ingest`, with what people look at as metadata."""
 
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -171,7 +172,12 @@ def racing_tables(
     for family in families:
         yield MaterializeResult(
             asset_key=_key(family),
-            metadata={rows: counts[family], **_told(report, family), **_race_table(family, races)},
+            metadata={
+                rows: counts[family],
+                **_race_table(family, races),
+                **_told(report, family),
+                "portals": f"{portals.kra_url}, {portals.kspo_url}",
+            },
         )
     mine = _distinct(outcome.error for outcome in report.outcomes if outcome.error and outcome.family in families)
     if mine and Family.RACES not in families:
@@ -203,15 +209,16 @@ def _told(report: RaceDays, family: Family) -> dict[str, Any]:
 
 
 def _verdicts(outcomes: list[Outcome]) -> str:
-    """Outcomes as a Markdown table: verdict, documents."""
-    by_verdict: dict[str, list[str]] = {}
+    """Outcomes as a Markdown table: verdict, documents by service."""
+    by_verdict: dict[str, set[str]] = defaultdict(set)
     for outcome in outcomes:
-        by_verdict.setdefault(outcome.verdict, []).append(outcome.document)
-    rows = [
-        f"| {verdict} | {len(set(names))} | {', '.join(sorted(set(names))[:20])} |"
-        for verdict, names in by_verdict.items()
-    ]
-    return "\n".join(["| verdict | documents | names |", "| --- | --- | --- |", *rows])
+        by_verdict[outcome.verdict].add(outcome.document)
+    rows = []
+    for verdict, names in by_verdict.items():
+        services = Counter(name.partition("/")[0] for name in names)
+        told = ", ".join(f"{count} {service}" for service, count in sorted(services.items()))
+        rows.append(f"| {verdict} | {len(names)} | {told} |")
+    return "\n".join(["| verdict | documents | by service |", "| --- | --- | --- |", *rows])
 
 
 def _race_table(family: Family, races: list[queries.RaceSummary]) -> dict[str, Any]:

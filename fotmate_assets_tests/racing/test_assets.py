@@ -128,7 +128,7 @@ def test_rows_and_verdicts_are_told(loaded: Loaded) -> None:
         assert metadata["documents_asked"] == loaded.requests[0]
         assert "| ok |" in metadata["verdicts"]
         assert "failures" not in metadata
-    assert "API214_1/jeju/2025-03-08" in metadata_of(loaded.runs[0], "results")["verdicts"]
+    assert "1 API214_1, 1 API299" in metadata_of(loaded.runs[0], "results")["verdicts"]
     assert "| empty_expected |" in metadata_of(loaded.runs[0], "races")["verdicts"]
 
 

@@ -40,7 +40,7 @@ def tiny_season(tmp_path: Path) -> Path:
 
 def test_load_events_prints_a_table_and_its_ratios_as_json(stack: Stack, tiny_season: Path) -> None:
     for peer in ("dlt", "kloppy", "orjson", "pandas"):
-        pytest.importorskip(peer, reason="the peers are in the dependency group bench")
+        pytest.importorskip(peer, reason=f"{peer} is not installed: uv sync --group bench")
     table, values = run(
         "load_events.py",
         *("--source", str(tiny_season), "--season", "simulated-league_2025-2026", "--home", str(stack.home)),

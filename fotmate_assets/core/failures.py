@@ -15,6 +15,9 @@ from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.object_store import is_storage_trouble
 from fotmate_assets.core.postgres import is_transient
 
+NOT_AGAIN = {"dagster/retry_on_asset_or_op_failure": "false"}
+"""Tags of a run that the daemon leaves alone."""
+
 INFRASTRUCTURE_RETRIES = RetryPolicy(max_retries=3, delay=10)
 """For assets whose IO manager meets a database or bucket that is away."""
 
@@ -33,14 +36,28 @@ def infrastructure_retried() -> Iterator[None]:
         raise
 
 
+NAMED = 50
+"""Failures that a run tells of; a backfill of years without a key has thousands. The ledger names all."""
+
+
+def leave_to_ledger(context: AssetExecutionContext, failures: Sequence[SourceError]) -> None:
+    """Log what is owed. The ledger retries it, so the daemon must not run all of this again for a failed check."""
+    for failure in failures[:NAMED]:
+        context.log.error(str(failure))
+    if len(failures) > NAMED:
+        context.log.error(f"and {len(failures) - NAMED} more; the ledger names all")
+    if failures:
+        context.instance.add_run_tags(context.run.run_id, NOT_AGAIN)
+
+
 def permanent_failure(context: AssetExecutionContext, errors: Sequence[SourceError]) -> Failure:
     """A failure that neither the op nor the daemon retries; the ledger does, when it is due."""
-    context.instance.add_run_tags(context.run.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
+    context.instance.add_run_tags(context.run.run_id, NOT_AGAIN)
     return Failure(
         description="; ".join(str(error) for error in errors[:5]),
         metadata={
             "verdict": MetadataValue.text(errors[0].verdict.value),
-            "failures": MetadataValue.md(failure_list(errors)),
+            "failures": MetadataValue.md(failure_list(errors[:NAMED])),
         },
         allow_retries=False,
     )

@@ -25,6 +25,7 @@ from fotmate_assets.core.failures import (
     INFRASTRUCTURE_RETRIES,
     failure_list,
     infrastructure_retried,
+    leave_to_ledger,
     permanent_failure,
 )
 from fotmate_assets.core.io_managers import last_metadata, table_schema
@@ -101,14 +102,6 @@ def season_catalogue(
     )
 
 
-def _leave_to_ledger(context: AssetExecutionContext, failures: Sequence[SourceError]) -> None:
-    """Log what is owed. The ledger retries it, so the daemon must not run all of this again for a failed check."""
-    for failure in failures:
-        context.log.error(str(failure))
-    if failures:
-        context.instance.add_run_tags(context.run.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
-
-
 def _raw_asset(name: str) -> AssetsDefinition:
     @asset(
         key=["football", f"{name}_raw"],
@@ -143,7 +136,7 @@ def _raw_asset(name: str) -> AssetsDefinition:
             report = fetch_season(
                 provider, key, ids, raw.raw_zone, postgres.ledger, match_id=config.match_id, run_id=context.run.run_id
             )
-        _leave_to_ledger(context, report.failures)
+        leave_to_ledger(context, report.failures)
         if report.failures and not (report.changed or report.unchanged):
             raise permanent_failure(context, report.failures)
         return MaterializeResult(
@@ -212,7 +205,7 @@ def season_tables(
                 on_progress=context.log.info,
             )
             outcome.add(loaded)
-    _leave_to_ledger(context, outcome.failures)
+    leave_to_ledger(context, outcome.failures)
     common: dict[str, Any] = {
         "matches_loaded": len(outcome.loaded),
         "matches_unchanged": outcome.unchanged,

@@ -23,7 +23,7 @@ from dagster import (
 from dagster_shared.utils.warnings import BetaWarning
 from sqlalchemy import text
 
-from fotmate_assets.core.failures import failure_list, infrastructure_retried, permanent_failure
+from fotmate_assets.core.failures import NAMED, failure_list, infrastructure_retried, leave_to_ledger, permanent_failure
 from fotmate_assets.core.io_managers import table_schema
 from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.postgres import in_transaction
@@ -44,9 +44,6 @@ GROUP = "racing"
 OWNERS = ["team:racing-data"]
 TAGS = {"domain": "racing"}
 CODE_VERSION = "1"
-
-NAMED = 50
-"""Failed documents that a run tells of; a backfill of years without a key has thousands."""
 
 SEED = Path(__file__).parents[2] / "sql" / "seeds" / "tracks.sql"
 
@@ -156,15 +153,9 @@ def racing_tables(
         for one in threads.map(run, *zip(*sources, strict=True)):
             report.add(one)
     failures = _distinct(report.failures)
-    for failure in failures[:NAMED]:
-        context.log.error(str(failure))
-    if len(failures) > NAMED:
-        context.log.error(f"and {len(failures) - NAMED} more documents; the ledger names all")
-    if failures:
-        # The ledger retries it: the daemon must not run all of this again.
-        context.instance.add_run_tags(context.run.run_id, {"dagster/retry_on_asset_or_op_failure": "false"})
-        if not report.loaded and not report.unchanged:
-            raise permanent_failure(context, failures[:NAMED])
+    leave_to_ledger(context, failures)
+    if failures and not report.loaded and not report.unchanged:
+        raise permanent_failure(context, failures)
     with postgres.engine.connect() as connection:
         counts = queries.row_counts(connection, days)
         races = queries.races_by_date(connection, days[0]) if len(days) == 1 else []
@@ -182,7 +173,7 @@ def racing_tables(
     mine = _distinct(outcome.error for outcome in report.outcomes if outcome.error and outcome.family in families)
     if mine and Family.RACES not in families:
         # The check that fails the run for what is owed hangs on `races`, which is not made here.
-        raise permanent_failure(context, mine[:NAMED])
+        raise permanent_failure(context, mine)
 
 
 def _distinct(failures: Iterable[SourceError]) -> list[SourceError]:

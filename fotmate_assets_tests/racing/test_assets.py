@@ -439,9 +439,9 @@ def test_a_range_that_fails_tells_of_each_document_once_and_of_fifty_at_most(hou
         if entry.level == logging.ERROR and "no service key" in entry.user_message
     ]
     assert len(lines) == len(set(lines)) == 50
-    (more,) = [entry.user_message for entry in entries if "more documents" in entry.user_message]
+    (more,) = [entry.user_message for entry in entries if "more; the ledger" in entry.user_message]
     documents = house.rows("select count(distinct document) from ingestion_failures")[0][0]
-    assert more == f"and {int(str(documents)) - 50} more documents; the ledger names all"
+    assert more == f"and {int(str(documents)) - 50} more; the ledger names all"
     owed = house.rows("select count(distinct partition_key) from ingestion_failures")
     assert owed == [(31,)]
 

@@ -194,9 +194,10 @@ def is_right(racing: Racing, day: date) -> dict[str, bool]:
 
 def accounted_for(racing: Racing, day: date, name: str) -> bool:
     """True when the ledger owes something that the race needs: itself, its meeting's document, or the calendar."""
-    track = name.split("-")[1]
+    sport, track, *_ = name.split("-")
+    about = {track, name} | ({"all"} if sport == "cycle" else set())
     return any(
-        partition == day.isoformat() and (track in str(document) or "/all/" in str(document) or name in str(document))
+        partition == day.isoformat() and str(document).split("/")[1] in about
         for partition, document, _, _ in owed(racing)
     )
 

@@ -263,6 +263,8 @@ def main() -> int:
         try:
             signal.pause()
         except KeyboardInterrupt:
+            for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C does not leave a server behind
+                signal.signal(number, signal.SIG_IGN)
             out.print("stopping")
         return 0 if fine else 1
 

@@ -46,7 +46,7 @@ def one_of(column: str, values: type[Verdict] | tuple[str, ...]) -> str:
 
 
 FAILURE_STATUSES = ("pending", "retrying", "resolved", "exhausted")
-ALERT_KINDS = ("failure", "refused", "exhausted", "recovered", "summary")
+ALERT_KINDS = ("failure", "refused", "exhausted", "recovered", "summary", "notice")
 
 ingestion_jobs = Table(
     "ingestion_jobs",
@@ -132,8 +132,8 @@ alerts = Table(
     "alerts",
     metadata,
     Column("alert_id", BigInteger, Identity(always=True), primary_key=True, comment="Running number."),
-    Column("kind", Text, nullable=False, comment="failure, refused, exhausted, recovered or summary."),
-    Column("key", Text, nullable=False, comment="What it is about: source, job and verdict; the date of a summary."),
+    Column("kind", Text, nullable=False, comment="failure, refused, exhausted, recovered, summary or notice."),
+    Column("key", Text, nullable=False, comment="What it is about: source, job, verdict; a date; a race."),
     Column("message", JSONB, nullable=False, comment="What it says: title, text, fields, and the run as trace_id."),
     Column("covers_until", TIMESTAMPTZ, nullable=False, comment="The newest event of the ledger that it tells of."),
     Column("sent_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="When it was first to be sent."),

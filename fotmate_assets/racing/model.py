@@ -80,13 +80,15 @@ class Pool(StrEnum):
     """삼복승: the first three in any order."""
     TRI = "TRI"
     """삼쌍승: the first three in order."""
+    EXT = "EXT"
+    """쌍복승 (KSPO): the winner, and the next two in any order."""
     POOL6 = "POOL6"
     POOL7 = "POOL7"
     POOL8 = "POOL8"
 
 
 ORDERED_POOLS = frozenset({Pool.EXA, Pool.TRI, Pool.POOL6, Pool.POOL7, Pool.POOL8})
-"""Pools whose combinations keep the order given; in the others the numbers ascend."""
+"""Pools whose combinations keep the order given; in the others the numbers ascend (of EXT: from the second on)."""
 
 ODDS_CAP = 9999.9
 """What the portals show for odds that are higher, or for a combination nobody bought: not a price."""
@@ -94,8 +96,15 @@ ODDS_CAP = 9999.9
 
 def combination(pool: Pool, numbers: Iterable[int]) -> str:
     """A combination as its pool writes it: `7`, `2-7`, `7-2-5`."""
+    return "-".join(map(str, in_order(pool, numbers)))
+
+
+def in_order(pool: Pool, numbers: Iterable[int]) -> tuple[int, ...]:
+    """The numbers of a combination as its pool orders them, whatever order they are given in where it has none."""
     given = tuple(numbers)
-    return "-".join(map(str, given if pool in ORDERED_POOLS else sorted(given)))
+    if pool is Pool.EXT:
+        return (*given[:1], *sorted(given[1:]))
+    return given if pool in ORDERED_POOLS else tuple(sorted(given))
 
 
 @dataclass(frozen=True)
@@ -408,7 +417,7 @@ def paying_combinations(pool: Pool, positions: Mapping[int, int], starters: int)
         # Two that tie for third are not both among the first three.
         pairs = (pair for pair in itertools.combinations(placed, 2) if any(positions[number] < 3 for number in pair))
         return {combination(pool, pair) for pair in pairs}
-    length = {Pool.QNL: 2, Pool.EXA: 2, Pool.TLA: 3, Pool.TRI: 3}.get(pool)
+    length = {Pool.QNL: 2, Pool.EXA: 2, Pool.TLA: 3, Pool.TRI: 3, Pool.EXT: 3}.get(pool)
     if length is None:
         return set()
     return {combination(pool, order[:length]) for order in _finishing_orders(positions, length)}

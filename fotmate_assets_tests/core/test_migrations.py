@@ -66,7 +66,8 @@ from pg_indexes where schemaname = current_schema()
 union all
 select table_name, 'column', column_name,
     concat_ws(' ', data_type, udt_name, is_nullable, column_default, is_identity, identity_generation)
-from information_schema.columns where table_schema = current_schema()
+from information_schema.columns join information_schema.tables using (table_schema, table_name)
+where table_schema = current_schema() and table_type = 'BASE TABLE'
 order by 1, 2, 3
 """
 
@@ -169,7 +170,9 @@ def a_value(column: Column[Any]) -> Any:
         int: 1,
         float: 0.5,
         bool: False,
+        bytes: b"x",
         dict: {},
+        list: [1],
         date: date(2026, 11, 20),
         datetime: datetime(2026, 11, 20, tzinfo=UTC),
     }
@@ -181,7 +184,9 @@ def a_value(column: Column[Any]) -> Any:
         ("races", "status"): "finished",
         ("race_changes", "kind"): "scratch",
         ("results", "finish_status"): "finished",
-        ("payoffs", "pool"): "WIN",
+        (None, "pool"): "WIN",
+        ("odds_slots", "phase"): "off",
+        ("odds_slots", "status"): "captured",
         ("payoffs", "is_capped"): False,
         ("ingestion_failures", "resolved_at"): None,
         ("id_review", "status"): "open",

@@ -1,0 +1,1 @@
+"""Odds: the domain, the tables, writing and reading of the time series."""

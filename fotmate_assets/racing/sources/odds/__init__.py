@@ -1,0 +1,1 @@
+"""Where odds come from: final ones of the portals, a feed, recordings, a simulated market."""

@@ -28,13 +28,30 @@ from fotmate_assets.racing import assets as racing_assets
 from fotmate_assets.racing import automation as racing
 from fotmate_assets.racing import checks as racing_checks
 from fotmate_assets.racing.freshness import racing_freshness
-from fotmate_assets.racing.resources import RacePortals
+from fotmate_assets.racing.odds import assets as odds_assets
+from fotmate_assets.racing.odds import automation as odds
+from fotmate_assets.racing.odds import checks as odds_checks
+from fotmate_assets.racing.resources import OddsMarket, RacePortals
 from fotmate_assets.settings import Settings
 
 
 def _secret(variable: str, is_set: object) -> EnvVar | None:
     """A secret by its variable, which is all that Dagster's pages show; None where it is not set."""
     return EnvVar(variable) if is_set else None
+
+
+def odds_market(settings: Settings, feed_key: str | EnvVar | None) -> OddsMarket:
+    """Whose odds are followed and what may be replayed, as the settings have it."""
+    return OddsMarket(
+        source=settings.odds_source,
+        feed_name=settings.odds_feed_name,
+        feed_key=feed_key,
+        feed_key_header=settings.odds_feed_key_header,
+        feed_mapping=str(settings.odds_feed_mapping) if settings.odds_feed_mapping else None,
+        feed_simulated=settings.odds_feed_simulated,
+        recordings=str(settings.odds_recordings) if settings.odds_recordings else None,
+        hot_days=settings.odds_hot_days,
+    )
 
 
 def build_defs(**overrides: Any) -> Definitions:
@@ -71,20 +88,27 @@ def build_defs(**overrides: Any) -> Definitions:
             attempts=settings.max_attempts,
             in_flight=settings.requests_in_flight,
         ),
+        "odds": odds_market(settings, _secret("FOTMATE_ODDS_FEED_KEY", settings.odds_feed_key)),
         "alerts": Alerts(webhook_url=_secret("FOTMATE_SLACK_WEBHOOK_URL", settings.slack_webhook_url)),
     }
     return Definitions(
-        assets=[*football_assets.ASSETS, *racing_assets.ASSETS, ingestion_status_asset([racing_freshness])],
-        asset_checks=[*football_checks.CHECKS, *racing_checks.CHECKS],
-        jobs=[*football.JOBS, *racing.JOBS, retention, daily_summary, status_refresh],
+        assets=[
+            *football_assets.ASSETS,
+            *racing_assets.ASSETS,
+            *odds_assets.ASSETS,
+            ingestion_status_asset([racing_freshness]),
+        ],
+        asset_checks=[*football_checks.CHECKS, *racing_checks.CHECKS, *odds_checks.CHECKS],
+        jobs=[*football.JOBS, *racing.JOBS, *odds.JOBS, retention, daily_summary, status_refresh],
         schedules=[
             *football.SCHEDULES,
             *racing.SCHEDULES,
+            *odds.SCHEDULES,
             retention_daily(settings.event_log_days),
             operations_summary,
             operations_status,
         ],
-        sensors=[failure_recovery([*football.REPLAYS, *racing.REPLAYS]), failure_alerts],
+        sensors=[failure_recovery([*football.REPLAYS, *odds.REPLAYS, *racing.REPLAYS]), failure_alerts, *odds.SENSORS],
         executor=in_process_executor,
         resources=resources | overrides,
     )

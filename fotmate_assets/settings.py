@@ -93,6 +93,31 @@ class Settings(BaseSettings):
     requests_in_flight: int = Field(
         16, ge=1, description="Requests to the portal under way at once; their rate is limited all the same."
     )
+    odds_source: str | None = Field(
+        None,
+        description="Whose live odds are followed: `simulated` (an invented market), or the URL of a licensed feed, with "
+        "`{race_id}`, `{race_date}`, `{track_id}` and `{race_no}` where it wants them. Unset: nobody's.",
+    )
+    odds_feed_name: str = Field("feed", pattern=r"^[a-z0-9_]{1,30}$", description="The feed's name in every row of odds.")
+    odds_feed_key: SecretStr | None = Field(None, description="Key of the feed, sent as it is in a header.")
+    odds_feed_key_header: str = Field("Authorization", description="The header that takes the key.")
+    odds_feed_simulated: bool = Field(
+        False, description="`true`: the feed's market does not exist. Simulated odds of any other feed are refused."
+    )
+    odds_feed_mapping: Path | None = Field(
+        None, description="File that says where the feed's JSON has what. Unset: it is in our own format."
+    )
+    odds_recordings: Path | None = Field(
+        None, description="Folder of recorded odds that `racing/odds_snapshots` may replay. Unset: none."
+    )
+    odds_hot_days: int = Field(
+        60, ge=8, description="Days that odds stay in Postgres; older ones are read from the lake, which holds them all."
+    )
+    timescale: Literal["auto", "off"] = Field(
+        "auto",
+        description="`auto`: where the database has TimescaleDB, the odds become a hypertable; `off`: a plain table, also "
+        "again.",
+    )
     slack_webhook_url: SecretStr | None = Field(
         None, description="Incoming webhook that alerts are sent to. Unset: alerts are logged."
     )

@@ -21,7 +21,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 ingest_app = typer.Typer(help="Materialize one partition as a Dagster run.", no_args_is_help=True)
 failures_app = typer.Typer(help="What is owed: list it, look at it, try it again.", no_args_is_help=True)
 app.add_typer(ingest_app, name="ingest")
+odds_app = typer.Typer(help="Live odds.", no_args_is_help=True)
 app.add_typer(failures_app, name="failures")
+app.add_typer(odds_app, name="odds")
 
 # Without markup: what providers and the database say in square brackets is text, `[malformed]` as well as `[/x]`.
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -154,6 +156,20 @@ def ingest_racing(
     raise typer.Exit(ingest_race_days(on.date(), (to or on).date(), fetch=not kept))
 
 
+@ingest_app.command("odds")
+def ingest_odds(
+    on: Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Race date, Korean.")],
+    replay: Annotated[
+        str | None, typer.Option(help="Name of a recording in FOTMATE_ODDS_RECORDINGS; final odds without it.")
+    ] = None,
+) -> None:
+    """Store a race date's final odds, from the kept bytes, or a recording; then candles and lake."""
+    from fotmate_assets.cli.ingest import ingest_race_odds
+
+    _connect()
+    raise typer.Exit(ingest_race_odds(on.date(), replay))
+
+
 @app.command()
 def check(
     select: Annotated[str | None, typer.Option(help="Assets, in Dagster's selection syntax.")] = None,
@@ -232,6 +248,15 @@ def failures_retry(
 
     _connect()
     raise typer.Exit(retry(failure_id, force))
+
+
+@odds_app.command("collect")
+def odds_collect() -> None:
+    """Capture live odds at their planned instants, until Ctrl-C. Safe beside the daemon's sensor."""
+    from fotmate_assets.cli.odds import collect
+
+    _connect()
+    raise typer.Exit(collect())
 
 
 @app.command()

@@ -40,6 +40,8 @@ def _racing(failure: Failure) -> Again:
     """The race date; from the kept bytes alone where these are the problem: a field of a document, or a meeting that
     the database refused. A question that the portal refused has no bytes to read.
     """
+    if failure.job.startswith("racing/odds_"):
+        return Again([failure.job], failure.partition_key)
     of_bytes = failure.field is not None or failure.document.startswith("meeting/")
     return Again(
         ["racing/races", "racing/entries", "racing/results", "racing/payoffs", "racing/form"],

@@ -94,6 +94,28 @@ def ingest_race_days(first: date, last: date, *, fetch: bool) -> int:
     )
 
 
+def ingest_race_odds(day: date, recording: str | None) -> int:
+    """Run the odds assets of a race date as one run; the exit status."""
+    from dagster import AssetKey
+
+    from fotmate_assets import runtime
+    from fotmate_assets.definitions import build_defs
+    from fotmate_assets.racing.partitions import race_date
+
+    if not race_date.has_partition_key(day.isoformat()):
+        raise runtime.CommandError(f"{day} is no race date: they go from {race_date.get_first_partition_key()} on")
+    config = {"source": "REPLAY", "recording": recording} if recording else {"source": "FINAL"}
+    return _run(
+        build_defs(),
+        runtime.instance(),
+        f"odds of {day}",
+        "interrupted: every race that was committed stays, and the next run does it all again",
+        assets=[AssetKey(["racing", f"odds_{name}"]) for name in ("snapshots", "candles", "lake")],
+        partition_key=day.isoformat(),
+        run_config={"ops": {"racing__odds_snapshots": {"config": config}}},
+    )
+
+
 def _run(definitions: Definitions, dagster: DagsterInstance, title: str, interrupted: str, **options: Any) -> int:
     """Run assets with progress, tell what came of it; the exit status."""
     from fotmate_assets import runtime

@@ -1,7 +1,8 @@
 """Alerts: what people are told of the ledger, in Slack or, without a webhook, in the log.
 
-What to tell is decided by a pure function of the ledger's rows, of what was told before, and of a clock. Each alert
-is a row before it is sent, so that nothing is told twice or lost, whichever process dies.
+What to tell is decided by a pure function of the ledger's rows, of what was told before, and of a clock. What a wing
+notices by itself it notes. Each alert is a row before it is sent, so that nothing is told twice or lost, whichever
+process dies.
 """
 
 from __future__ import annotations
@@ -35,7 +36,14 @@ NAMED = 3
 """Documents that a message names; it counts the others."""
 REFUSALS = (Verdict.AUTH, Verdict.BLOCKED, Verdict.QUOTA)
 """Verdicts of a source that will not serve us, whatever the document."""
-COLOURS = {"failure": "warning", "refused": "danger", "exhausted": "danger", "recovered": "good", "summary": "#2196F3"}
+COLOURS = {
+    "failure": "warning",
+    "refused": "danger",
+    "exhausted": "danger",
+    "recovered": "good",
+    "summary": "#2196F3",
+    "notice": "#2196F3",
+}
 TITLES = {
     "failure": "{source} {job}: {count} failed",
     "refused": "{source} refuses us: {verdict}",
@@ -75,7 +83,7 @@ class Alert:
     """What it is about."""
     message: Message
     covers_until: datetime
-    """The newest event of the ledger that it tells of."""
+    """The newest event that it tells of."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +240,21 @@ def note_summary(engine: Engine, alert: Alert) -> bool:
         return True
 
     return in_transaction(engine, work)
+
+
+def note(connection: Connection, alert: Alert, quiet: timedelta = QUIET) -> bool:
+    """Write down something to be told; False when something of its kind and key was told less than `quiet` ago.
+
+    Part of the transaction: what it tells of and the message are written together or not at all. Others who have
+    something to tell wait for its end.
+    """
+    now = _locked(connection)
+    latest = select(func.max(alerts.c.sent_at)).where(alerts.c.kind == alert.kind, alerts.c.key == alert.key)
+    told_at: datetime | None = connection.execute(latest).scalar_one()
+    if told_at is not None and now - told_at < quiet:
+        return False
+    _write(connection, alert)
+    return True
 
 
 def _locked(connection: Connection) -> datetime:

@@ -173,7 +173,7 @@ class HttpClient:
             told = judge(response) if judge else None
             if told is None and response.status_code == httpx.codes.NOT_MODIFIED and etag:
                 return None
-            told = told or self._error(response, url, document)
+            told = told or status_error(response, response.content, url, self.source, document)
             if told is None:
                 return response
             raise _RetryableError(told) if _may_pass(told) else told
@@ -195,21 +195,6 @@ class HttpClient:
             reraise=True,
         )
 
-    def _error(self, response: httpx.Response, url: str, document: str) -> SourceError | None:
-        """What the status of an answer means."""
-        status = response.status_code
-        if status == httpx.codes.OK:
-            return None
-        verdict = Verdict.TRANSPORT if status >= 500 else _VERDICTS.get(status, Verdict.MALFORMED)
-        return SourceError(
-            verdict,
-            self.source,
-            document,
-            f"HTTP {status} from {redacted(url)}",
-            content=response.content if verdict is Verdict.MALFORMED else None,
-            retry_after_s=_retry_after_s(response),
-        )
-
     def _wait(self, state: tenacity.RetryCallState) -> float:
         outcome = state.outcome and state.outcome.exception()
         asked = outcome.error.retry_after_s if isinstance(outcome, _RetryableError) else None
@@ -217,6 +202,22 @@ class HttpClient:
             return asked
         wait = self.first_wait_s * 2.0 ** (state.attempt_number - 1)
         return min(MAX_WAIT_S, wait * random.uniform(0.9, 1.1))  # noqa: S311
+
+
+def status_error(response: httpx.Response, content: bytes, url: str, source: str, document: str) -> SourceError | None:
+    """What the status of an answer means: the error to raise, None for 200. `content`: its body."""
+    status = response.status_code
+    if status == httpx.codes.OK:
+        return None
+    verdict = Verdict.TRANSPORT if status >= 500 else _VERDICTS.get(status, Verdict.MALFORMED)
+    return SourceError(
+        verdict,
+        source,
+        document,
+        f"HTTP {status} from {redacted(url)}",
+        content=content if verdict is Verdict.MALFORMED else None,
+        retry_after_s=_retry_after_s(response),
+    )
 
 
 def _may_pass(error: SourceError) -> bool:

@@ -116,7 +116,7 @@ class Ledger:
                 "verdict": attempt.verdict,
                 "rows": attempt.rows,
                 "duration_s": duration_s,
-                "message": _storable(attempt.message),
+                "message": storable(attempt.message),
                 "run_id": job.run_id,
                 "trace_id": job.run_id,
             }
@@ -150,7 +150,7 @@ class Ledger:
         )
 
     def _owe(self, connection: Connection, job: Job, error: SourceError, raw_sha256: str | None) -> tuple[str, int]:
-        document, field, reason = _storable(error.document), _storable(error.field), _storable(error.reason)
+        document, field, reason = storable(error.document), storable(error.field), storable(error.reason)
         key = _key(job, document)
         lock_for_transaction(connection, f"owed {key}")
         values: dict[str, Any] = {
@@ -167,20 +167,8 @@ class Ledger:
             .values(**key, **values)
             .on_conflict_do_update(index_elements=list(key), index_where=UNRESOLVED, set_=values)
         )
-        if raw_sha256 is not None and error.content is not None:
-            connection.execute(
-                pg_insert(quarantine)
-                .values(
-                    source=job.source,
-                    document=document,
-                    partition_key=job.partition_key,
-                    sha256=raw_sha256,
-                    size_bytes=len(error.content),
-                    field=field,
-                    reason=reason,
-                )
-                .on_conflict_do_nothing()
-            )
+        if raw_sha256 is not None:
+            refuse(connection, job, error, raw_sha256)
         return values["status"], values["attempts"]
 
     def _standing(self, connection: Connection, job: Job, document: str, error: SourceError) -> dict[str, Any]:
@@ -216,7 +204,7 @@ class Ledger:
 
     def settle(self, job: Job, documents: Iterable[str], verdict: Verdict | None = None) -> int:
         """Mark what was owed on these documents as resolved, with `verdict` only where that is why; how many rows."""
-        table, names = ingestion_failures.c, [_storable(name) for name in documents]
+        table, names = ingestion_failures.c, [storable(name) for name in documents]
         these = table.document.in_(names)
         return self._settle(job, these if verdict is None else and_(these, table.verdict == verdict)) if names else 0
 
@@ -225,7 +213,7 @@ class Ledger:
 
         For a job that has gone through everything of its partition: what it did not fail on is owed no more.
         """
-        return self._settle(job, ingestion_failures.c.document.not_in([_storable(name) for name in documents]))
+        return self._settle(job, ingestion_failures.c.document.not_in([storable(name) for name in documents]))
 
     def _settle(self, job: Job, which: ColumnElement[bool]) -> int:
         statement = (
@@ -320,6 +308,24 @@ class Ledger:
             return failures_where(connection, condition, *order)
 
 
+def refuse(connection: Connection, job: Job, error: SourceError, raw_sha256: str) -> None:
+    """Put a document that was refused into quarantine, once per content: `raw_sha256` is where the raw zone keeps its
+    bytes. An error without bytes has nothing to put there. Part of the transaction.
+    """
+    if error.content is None:
+        return
+    row = {
+        "source": job.source,
+        "document": storable(error.document),
+        "partition_key": job.partition_key,
+        "sha256": raw_sha256,
+        "size_bytes": len(error.content),
+        "field": storable(error.field),
+        "reason": storable(error.reason),
+    }
+    connection.execute(pg_insert(quarantine).values(row).on_conflict_do_nothing())
+
+
 def failures_where(connection: Connection, condition: ColumnElement[bool], *order: ColumnElement[Any]) -> list[Failure]:
     """Rows of `ingestion_failures` for which `condition` holds; the oldest first, where no order is given."""
     columns = [ingestion_failures.c[name] for name in Failure.__dataclass_fields__]
@@ -333,7 +339,7 @@ _TOLD = ("source", "job", "partition_key", "document", "run_id")
 AnyText = TypeVar("AnyText", str, str | None)
 
 
-def _storable(value: AnyText) -> AnyText:
+def storable(value: AnyText) -> AnyText:
     """Text as Postgres can hold it: what a hostile document makes us say must not break the ledger."""
     return value and value.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 

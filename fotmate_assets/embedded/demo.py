@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 
 import msgspec
@@ -35,6 +35,9 @@ from fotmate_assets.embedded.process import LOOPBACK, EmbeddedServerError, ports
 from fotmate_assets.embedded.sample import openfootball, statsbomb
 from fotmate_assets.embedded.sample.openfootball import SampleFixture
 from fotmate_assets.embedded.upstream import PORTAL_SEED
+from fotmate_assets.racing.model import CALLED_OFF, midnight_after
+from fotmate_assets.racing.odds.model import OddsRace
+from fotmate_assets.racing.resources import SIMULATED
 from fotmate_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -138,29 +141,60 @@ def race_days(today: date) -> list[date]:
     return sorted(set(found))
 
 
-def materialize(definitions: Definitions, dagster: DagsterInstance) -> tuple[list[Row], bool]:
-    """Run the catalogue, every sample season and the race days with their checks; the summary, and whether all went
-    well.
+def record_odds(folder: Path, day: date) -> None:
+    """Write what a simulated market would have shown of a race date as a recording, once: one that knew as much as the
+    simulated portal's, whose final odds follow.
+    """
+    from fotmate_assets.embedded.portal.betting import shares
+    from fotmate_assets.embedded.portal.calendar import RaceCalendar
+    from fotmate_assets.racing.odds.races import odds_races
+    from fotmate_assets.racing.resources import MARKET_SEED
+    from fotmate_assets.racing.sources.odds.simulated import SimulatedMarket, record
+
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{day}.jsonl.zst"
+    if not file.exists():
+        with runtime.database() as engine, engine.connect() as connection:
+            races = [race for race in odds_races(connection, day) if race.status not in CALLED_OFF]
+        calendar, over = RaceCalendar(PORTAL_SEED), midnight_after(day)
+
+        def informed(race: OddsRace) -> dict[int, float]:
+            meeting = calendar.meeting(race.track_id, day)
+            return shares(calendar.races(meeting)[race.race_no - 1].at(over)) if meeting is not None else {}
+
+        record(SimulatedMarket(MARKET_SEED, informed), races, file)
+
+
+def materialize(definitions: Definitions, dagster: DagsterInstance, recordings: Path) -> tuple[list[Row], bool]:
+    """Run the catalogue, every sample season, the race days and the odds of the last of them with their checks; the
+    summary, and whether all went well.
     """
     from fotmate_assets.football.assets import ASSETS, CATALOGUE
     from fotmate_assets.racing.assets import ASSETS as RACING
     from fotmate_assets.racing.model import KST
+    from fotmate_assets.racing.odds.assets import ASSETS as ODDS
 
     seasons = [key for asset in ASSETS for key in asset.keys if key != CATALOGUE]
     tracks, *of_days = [asset.keys for asset in RACING]
     days = [key for keys in of_days for key in keys]
     today = datetime.now(KST).date()
+    raced = race_days(today)
     work: list[tuple[str, str | None, Sequence[AssetKey]]] = [
         ("season catalogue", None, [CATALOGUE]),
         *((season, season, seasons) for season in SEASONS),
         ("race tracks", None, list(tracks)),
-        *((f"race day {day}", day.isoformat(), days) for day in race_days(today)),
+        *((f"race day {day}", day.isoformat(), days) for day in raced),
+        (f"odds of {raced[-1]}", raced[-1].isoformat(), [asset.key for asset in ODDS]),
         ("ingestion status", None, [AssetKey(["ops", "ingestion_status"])]),
     ]
     rows: list[Row] = []
     fine = True
     for title, partition, assets in work:
         times: dict[str, float] = {}
+        config: dict[str, Any] = {}
+        if assets[0] == ODDS[0].key:
+            record_odds(recordings, raced[-1])
+            config = {"ops": {"racing__odds_snapshots": {"config": {"source": "REPLAY"}}}}
         with progress(title) as show:
 
             def on_event(event: EventLogEntry, times: dict[str, float] = times, show: Listener = show) -> None:
@@ -169,7 +203,14 @@ def materialize(definitions: Definitions, dagster: DagsterInstance) -> tuple[lis
                     times[event.step_key] = event.timestamp - times.get(event.step_key, 0.0)
                 show(event)
 
-            result = runtime.execute(definitions, dagster, assets=assets, partition_key=partition, on_event=on_event)
+            result = runtime.execute(
+                definitions,
+                dagster,
+                assets=assets,
+                partition_key=partition,
+                run_config=config,
+                on_event=on_event,
+            )
         evaluations = result.get_asset_check_evaluations()
         fine &= result.success and not any(not e.passed and e.severity.value == "ERROR" for e in evaluations)
         for event in result.get_asset_materialization_events():
@@ -237,6 +278,9 @@ def main() -> int:
             os.environ[f"FOTMATE_{publisher}_URL"] = f"http://{LOOPBACK}:{upstream_port}{root}"
         os.environ["FOTMATE_PORTAL_SERVICE_KEY"] = SERVICE_KEY
         os.environ["FOTMATE_HTTP_REQUESTS_PER_S"] = "500"
+        recordings = home / "sample" / "odds"
+        os.environ["FOTMATE_ODDS_RECORDINGS"] = str(recordings)
+        os.environ["FOTMATE_ODDS_SOURCE"] = SIMULATED
         os.environ["FOTMATE_CODE_SERVER_HOST"] = LOOPBACK
         os.environ["FOTMATE_CODE_SERVER_PORT"] = str(code_port)
         for notice in runtime.connect().notices:
@@ -248,7 +292,7 @@ def main() -> int:
 
         from fotmate_assets.definitions import build_defs
 
-        rows, fine = materialize(build_defs(), dagster)
+        rows, fine = materialize(build_defs(), dagster, recordings)
         out.print(summary(rows))
         if fine:
             out.print("All of it is simulated: no row describes a real match or race.")

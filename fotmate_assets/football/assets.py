@@ -30,6 +30,7 @@ from fotmate_assets.core.failures import (
 )
 from fotmate_assets.core.io_managers import last_metadata, table_schema
 from fotmate_assets.core.model import SourceError
+from fotmate_assets.core.pictures import as_markdown
 from fotmate_assets.core.postgres import advisory_lock
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
@@ -250,8 +251,8 @@ def _pictures(connection: Connection, key: str) -> dict[str, MetadataValue[Any]]
     if detail is None:
         return {}
     return {
-        "shot_map": MetadataValue.md(pictures.as_markdown(pictures.shot_map(detail), "shot map")),
-        "xg_race": MetadataValue.md(pictures.as_markdown(pictures.xg_race(detail), "xG race")),
+        "shot_map": MetadataValue.md(as_markdown(pictures.shot_map(detail), "shot map")),
+        "xg_race": MetadataValue.md(as_markdown(pictures.xg_race(detail), "xG race")),
     }
 
 

@@ -5,7 +5,6 @@ Matplotlib is imported when a picture is drawn, never when the definitions load.
 
 from __future__ import annotations
 
-import base64
 import io
 from typing import TYPE_CHECKING
 
@@ -69,11 +68,6 @@ def xg_race(match: MatchDetail) -> bytes:
     axes.set(title=f"xG race: {_title(match)}", xlabel="minute", ylabel="xG", xlim=(0, end), ylim=(0, None))
     axes.legend(loc="upper left", frameon=False)
     return _png(figure)
-
-
-def as_markdown(png: bytes, alternative: str) -> str:
-    """A PNG as inline Markdown, which the Dagster UI shows as a picture."""
-    return f"![{alternative}](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
 def _sides(match: MatchDetail) -> tuple[tuple[str, float, str], tuple[str, float, str]]:

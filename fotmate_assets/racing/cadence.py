@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from fotmate_assets.racing.model import ON, RaceStatus
 
 
 class Phase(StrEnum):
@@ -45,16 +48,40 @@ class Slot:
     phase: Phase
 
 
+FOLLOWED_FROM = timedelta(minutes=60)
+"""The first slot comes so long before the off."""
+
+LATEST = timedelta(seconds=20)
+"""From a slot to its deadline, at most."""
+
+SECONDS_TO_OFF = (*range(3600, 900, -300), *range(900, 300, -60), *range(300, 0, -30), 0)
+"""Of the slots of a race."""
+
+
+def phase_of(seconds_to_off: float) -> Phase:
+    """The phase at so many seconds before the off; it lasts until the next begins."""
+    if seconds_to_off <= 0:
+        return Phase.OFF
+    if seconds_to_off <= 300:
+        return Phase.THIRTY_SECONDS
+    return Phase.ONE_MINUTE if seconds_to_off <= 900 else Phase.FIVE_MINUTES
+
+
 def plan(post_time: datetime) -> tuple[Slot, ...]:
     """The 30 slots of a race, in order: the last is its post time."""
-    steps = (
-        (Phase.FIVE_MINUTES, 3600, 900, 300),
-        (Phase.ONE_MINUTE, 900, 300, 60),
-        (Phase.THIRTY_SECONDS, 300, 0, 30),
-        (Phase.OFF, 0, -1, 1),
-    )
-    return tuple(
-        Slot(post_time - timedelta(seconds=before), phase)
-        for phase, first, last, step in steps
-        for before in range(first, last, -step)
-    )
+    return tuple(Slot(post_time - timedelta(seconds=left), phase_of(left)) for left in SECONDS_TO_OFF)
+
+
+def replan(in_force: Iterable[Slot], post_time: datetime, status: RaceStatus, now: datetime) -> tuple[Slot, ...]:
+    """The slots of a race after a change, in order: those in force whose instant has come stay, whatever became of
+    them, and from then on those of the plan for the post time as it stands; none where the race is called off or over.
+    """
+    passed = sorted(slot for slot in in_force if slot.at <= now)
+    to_come = (slot for slot in plan(post_time) if slot.at > now) if status in ON else ()
+    return (*passed, *to_come)
+
+
+def deadline(at: datetime, following: datetime | None) -> datetime:
+    """When the slot at `at` is missed: before the next one of its race, and soon enough for a sensor's tick."""
+    latest = at + LATEST
+    return latest if following is None else min(latest, following)

@@ -178,6 +178,8 @@ results = Table(
     Index(None, "race_date"),
     Index(None, "runner_id", "race_date"),
     Index(None, "jockey_id", "race_date"),
+    Index(None, "trainer_id", "race_date"),
+    Index(None, "runner_name", "race_date"),
     comment="How each runner ended its race.",
 )
 

@@ -18,6 +18,7 @@ from fotmate_assets.core.alerts import (
     Told,
     alerts_due,
     deliver,
+    note,
     note_failures,
     note_summary,
     slack_attachment,
@@ -465,3 +466,67 @@ def test_a_days_summary_is_told_once(database: Database, slack: Slack) -> None:
     assert deliver(database.engine, slack.url) == 2
     assert slack.titles == ["Ingestion on 2025-05-30", "Ingestion on 2025-05-31"]
     assert slack.posts[0]["color"] == "#2196F3"
+
+
+# --- what a wing notices
+
+
+NOTICE = Alert("notice", "race 1", Message("Number 7 shortens", "4.0 to 2.5", {"off": "in 3 min"}), NOW)
+
+
+def notice(database: Database, alert: Alert = NOTICE, quiet: timedelta = 2 * MINUTE) -> bool:
+    with database.engine.begin() as connection:
+        return note(connection, alert, quiet)
+
+
+def test_a_notice_reaches_slack_like_the_others(database: Database, slack: Slack) -> None:
+    assert notice(database)
+    assert tick(database, slack) == 1
+    (post,) = slack.posts
+    assert (post["color"], post["title"], post["text"]) == ("#2196F3", "Number 7 shortens", "4.0 to 2.5")
+    assert post["fields"] == [{"title": "off", "value": "in 3 min", "short": True}]
+
+
+def test_a_notice_that_slack_does_not_take_is_sent_again(database: Database, slack: Slack) -> None:
+    notice(database)
+    slack.answers = [(500, "oops")]
+    assert tick(database, slack) == 0
+    pass_time(database, "30 seconds")
+    assert tick(database, slack) == 1
+
+
+def test_a_key_is_noted_once_in_its_quiet_time_and_again_after_it(database: Database) -> None:
+    assert [notice(database) for _ in range(3)] == [True, False, False]
+    pass_time(database, "119 seconds")
+    assert not notice(database)
+    pass_time(database, "1 second")
+    assert [notice(database) for _ in range(2)] == [True, False]
+
+
+def test_the_quiet_of_one_key_or_kind_silences_no_other(database: Database) -> None:
+    assert notice(database)
+    assert notice(database, replace(NOTICE, key="race 2"))
+    assert notice(database, replace(NOTICE, kind="summary"))
+
+
+def test_a_notice_of_a_transaction_that_fails_was_never_noted(database: Database, slack: Slack) -> None:
+    with pytest.raises(KeyboardInterrupt), database.engine.begin() as connection:
+        assert note(connection, NOTICE)
+        raise KeyboardInterrupt
+    assert tick(database, slack) == 0
+    assert notice(database)
+
+
+def test_two_who_notice_the_same_at_once_note_it_once(database: Database) -> None:
+    barrier, noted = threading.Barrier(4), list[bool]()
+
+    def work() -> None:
+        barrier.wait()
+        noted.append(notice(database))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(noted) == [False, False, False, True]

@@ -171,6 +171,31 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_odds_moves_race_date"), "odds_moves", ["race_date"], unique=False)
     op.create_table(
+        "odds_retired",
+        sa.Column(
+            "race_date",
+            sa.Date(),
+            nullable=False,
+            comment="Race date whose snapshots are in the lake, no longer here.",
+        ),
+        sa.Column("rows", sa.Integer(), nullable=False, comment="Rows of odds_snapshots that were deleted, in all."),
+        sa.Column(
+            "content_sha256",
+            sa.Text(),
+            nullable=False,
+            comment="Content of the lake's object that vouched for them.",
+        ),
+        sa.Column(
+            "retired_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="Our clock, the last time.",
+        ),
+        sa.PrimaryKeyConstraint("race_date", name=op.f("pk_odds_retired")),
+        comment="Race dates that are read from the lake. Written in the transaction that deletes their snapshots.",
+    )
+    op.create_table(
         "odds_slots",
         sa.Column("race_id", sa.Text(), nullable=False, comment="Race."),
         sa.Column("slot_at", sa.DateTime(timezone=True), nullable=False, comment="The planned instant."),
@@ -281,7 +306,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("race_id", "pool", "observed_at", name=op.f("pk_odds_snapshots")),
         comment="Odds as a time series: one row per race, pool and instant. View odds_prices: a row per price.",
     )
-    op.create_index(op.f("ix_odds_snapshots_race_date"), "odds_snapshots", ["race_date"], unique=False)
+    op.create_index(
+        op.f("ix_odds_snapshots_race_date_pool_race_id"),
+        "odds_snapshots",
+        ["race_date", "pool", "race_id"],
+        unique=False,
+    )
     op.alter_column(
         "alerts",
         "kind",
@@ -298,6 +328,8 @@ def upgrade() -> None:
         existing_comment="What it is about: source, job and verdict; the date of a summary.",
         existing_nullable=False,
     )
+    op.create_index(op.f("ix_results_trainer_id_race_date"), "results", ["trainer_id", "race_date"], unique=False)
+    op.create_index(op.f("ix_results_runner_name_race_date"), "results", ["runner_name", "race_date"], unique=False)
     _payoff_pools(with_ext=True)
     _alert_kinds(with_notice=True)
     op.execute(COMBINATIONS)
@@ -313,6 +345,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("drop view odds_prices")
     op.execute("drop function odds_combinations(text, smallint[])")
+    op.drop_index(op.f("ix_results_runner_name_race_date"), table_name="results")
+    op.drop_index(op.f("ix_results_trainer_id_race_date"), table_name="results")
     _payoff_pools(with_ext=False)
     _alert_kinds(with_notice=False)
     op.alter_column(
@@ -331,13 +365,14 @@ def downgrade() -> None:
         existing_comment="failure, refused, exhausted, recovered, summary or notice.",
         existing_nullable=False,
     )
-    op.drop_index(op.f("ix_odds_snapshots_race_date"), table_name="odds_snapshots")
+    op.drop_index(op.f("ix_odds_snapshots_race_date_pool_race_id"), table_name="odds_snapshots")
     op.drop_table("odds_snapshots")
     op.drop_index(
         op.f("ix_odds_slots_slot_at"), table_name="odds_slots", postgresql_where=sa.text("status = 'planned'")
     )
     op.drop_index(op.f("ix_odds_slots_race_date"), table_name="odds_slots")
     op.drop_table("odds_slots")
+    op.drop_table("odds_retired")
     op.drop_index(op.f("ix_odds_moves_race_date"), table_name="odds_moves")
     op.drop_table("odds_moves")
     op.drop_index(op.f("ix_odds_candles_race_date"), table_name="odds_candles")

@@ -67,7 +67,7 @@ odds_snapshots = Table(
     ),
     CheckConstraint(one_of("pool", POOLS), name="pool"),
     CheckConstraint("not (is_live and source = 'portal_final')", name="is_live"),
-    Index(None, "race_date"),
+    Index(None, "race_date", "pool", "race_id"),
     comment="Odds as a time series: one row per race, pool and instant. View odds_prices: a row per price.",
 )
 
@@ -141,4 +141,14 @@ odds_moves = Table(
     Column("is_simulated", Boolean, nullable=False, comment=SIMULATED),
     Index(None, "race_date"),
     comment="Sudden moves: share of the win pool up 5 points within 2 minutes, once per race and runner.",
+)
+
+odds_retired = Table(
+    "odds_retired",
+    metadata,
+    Column("race_date", Date, primary_key=True, comment="Race date whose snapshots are in the lake, no longer here."),
+    Column("rows", Integer, nullable=False, comment="Rows of odds_snapshots that were deleted, in all."),
+    Column("content_sha256", Text, nullable=False, comment="Content of the lake's object that vouched for them."),
+    Column("retired_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="Our clock, the last time."),
+    comment="Race dates that are read from the lake. Written in the transaction that deletes their snapshots.",
 )

@@ -176,7 +176,7 @@ def _grid(reading: Reading, wanted: Iterable[Wanted]) -> Grid:
         if listing is None:
             continue
         grid.service = slot
-        for row, it in _own(reading, slot, listing):
+        for row, it in grid_rows(reading, slot, listing):
             pool = values.POOL_OF.get(it.pool)
             if pool is None:
                 reason = f"no pool is called {it.pool!r}"
@@ -201,8 +201,10 @@ def _places(want: Wanted) -> Iterator[tuple[int, Pool, int, int, int]]:
         yield race_no, pool, first, second, third
 
 
-def _own(reading: Reading, slot: str, listing: Listing) -> Iterable[tuple[int, GridRow]]:
-    """The rows of this meeting: all decoded at once; one by one where one of them is wrong."""
+def grid_rows(reading: Reading, slot: str, listing: Listing) -> Iterable[tuple[int, GridRow]]:
+    """The rows of this meeting with where they stand: all decoded at once; one by one where one of them is wrong, whose
+    race is at fault.
+    """
     own = reading.own(listing, slot)
     try:
         found = _grid_decoder.decode(joined(listing.rows[key.row] for key in own))

@@ -1,0 +1,81 @@
+"""The charts of a race date from what is stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import Connection, text
+
+from fotmate_assets.racing.cadence import SlotStatus
+from fotmate_assets.racing.model import Pool
+from fotmate_assets.racing.odds.model import OddsRace
+from fotmate_assets.racing.odds.pictures import CapturedSlots, Move, RaceSlots, WinOdds
+from fotmate_assets.racing.odds.queries import OddsReader
+
+
+def win_odds_of(connection: Connection, reader: OddsReader, races: Sequence[OddsRace]) -> list[WinOdds]:
+    """What a chart of each race shows; races without odds over time are left out.
+
+    A race that several sources tell of is shown as the source of its last snapshot tells it.
+    """
+    tracks = dict(connection.execute(text("select track_id, name from tracks")).tuples().all())
+    ids = {"race_ids": [race.race_id for race in races]}
+    names: dict[str, dict[int, str]] = defaultdict(dict)
+    for row in connection.execute(
+        text("select race_id, start_no, runner_name from entries where race_id = any(:race_ids)"), ids
+    ):
+        names[row.race_id][row.start_no] = row.runner_name
+    moves: dict[str, list[Move]] = defaultdict(list)
+    for row in connection.execute(
+        text("select * from odds_moves where race_id = any(:race_ids) order by race_id, observed_at, start_no"), ids
+    ):
+        moves[row.race_id].append(Move(row.start_no, row.from_at, row.observed_at, row.from_share, row.to_share))
+    found = []
+    for race in races:
+        rows = reader.history(race.race_id, Pool.WIN)
+        rows = [row for row in rows if (row.source, row.field) == (rows[-1].source, rows[-1].field)]
+        if not rows:
+            continue
+        last = rows[-1]
+        found.append(
+            WinOdds(
+                tracks.get(race.track_id, race.track_id),
+                race.race_no,
+                race.post_time,
+                names[race.race_id],
+                [row.observed_at for row in rows],
+                {number: [float(row.odds[index]) for row in rows] for index, number in enumerate(last.field)},
+                last.source,
+                last.is_live,
+                last.is_simulated,
+                moves[race.race_id],
+            )
+        )
+    return found
+
+
+def captured_slots_of(connection: Connection, day: date, races: Sequence[OddsRace]) -> CapturedSlots | None:
+    """What a chart of the collector's slots of a race date shows; None where nobody collected."""
+    tracks = dict(connection.execute(text("select track_id, name from tracks")).tuples().all())
+    slots: dict[str, dict[datetime, SlotStatus]] = defaultdict(dict)
+    told: tuple[str, bool] | None = None
+    for row in connection.execute(
+        text("select * from odds_slots where race_date = :day order by slot_at, race_id"), {"day": day}
+    ):
+        slots[row.race_id][row.slot_at] = SlotStatus(row.status)
+        told = (row.source, row.is_simulated)
+    if told is None:
+        return None
+    return CapturedSlots(
+        day,
+        [
+            RaceSlots(f"{tracks.get(race.track_id, race.track_id)} {race.race_no}", race.post_time, slots[race.race_id])
+            for race in races
+            if race.race_id in slots
+        ],
+        told[0],
+        is_live=True,
+        is_simulated=told[1],
+    )

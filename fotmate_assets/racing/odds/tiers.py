@@ -1,0 +1,86 @@
+"""Odds read from both tiers: race dates that were retired from the lake, all others from Postgres."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+
+import polars as pl
+from sqlalchemy import Connection, Engine, select
+
+from fotmate_assets.core.object_store import ObjectStore
+from fotmate_assets.racing.model import Pool
+from fotmate_assets.racing.odds.lake import odds_rows, of_pool, overlaid, postgres_frame, read_frame, retired_days
+from fotmate_assets.racing.odds.model import OddsRow
+from fotmate_assets.racing.odds.readers import (
+    OddsReader,
+    PostgresOdds,
+    Tiers,
+    TrackHour,
+    edges_of,
+    hours_of,
+)
+from fotmate_assets.racing.odds.store import FINAL
+from fotmate_assets.racing.tables import races
+
+
+@contextmanager
+def odds_reader(engine: Engine, store: ObjectStore) -> Iterator[OddsReader]:
+    """Both tiers as one. Reads see the state of one instant, so that a day that is retired meanwhile is read once."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        yield tiers(connection, store)
+
+
+def tiers(connection: Connection, store: ObjectStore) -> Tiers:
+    """Both tiers as one, on a connection: see `odds_reader` for what its isolation should be."""
+    return Tiers(LakeOdds(connection, store), PostgresOdds(connection))
+
+
+class LakeOdds:
+    """Reads the odds of retired race dates: the lake's rows, and over them what came into Postgres since (final odds
+    that were fetched again, a replay), until the next retirement takes that along.
+
+    Raises ObjectMissingError where a retired date is not in the lake.
+    """
+
+    def __init__(self, connection: Connection, store: ObjectStore) -> None:
+        self._connection = connection
+        self._store = store
+
+    def held(self, days: Sequence[date]) -> set[date]:
+        """Those of `days` that were retired."""
+        return retired_days(self._connection, days)
+
+    def history(self, race_id: str, pool: Pool | None = None) -> list[OddsRow]:
+        """See `OddsReader`; nothing of a race whose date was not retired."""
+        found = re.search(r"-(\d{4})(\d\d)(\d\d)-\d+$", race_id)
+        days = self.held([date(*map(int, found.groups()))]) if found else set()
+        rows = self._rows(sorted(days), pool, race_id)
+        return [row for row in rows if row.source != FINAL]
+
+    def edges(self, days: Sequence[date], pool: Pool) -> list[tuple[OddsRow, OddsRow]]:
+        """See `OddsReader`."""
+        query = select(races.c.race_id, races.c.post_time).where(races.c.race_date.in_(days))
+        offs: dict[str, datetime] = dict(
+            self._connection.execute(query.where(races.c.post_time.is_not(None))).tuples().all()
+        )
+        return edges_of(self._rows(days, pool), offs)
+
+    def finals(self, days: Sequence[date], pool: Pool) -> list[OddsRow]:
+        """See `OddsReader`."""
+        return [row for row in self._rows(days, pool) if row.source == FINAL]
+
+    def hours(self, days: Sequence[date], pool: Pool) -> list[TrackHour]:
+        """See `OddsReader`."""
+        return hours_of(self._rows(days, pool))
+
+    def _rows(self, days: Sequence[date], pool: Pool | None, race_id: str | None = None) -> list[OddsRow]:
+        if not days:
+            return []
+        condition = of_pool(pool)
+        if race_id is not None:
+            condition &= pl.col("race_id") == race_id
+        late = postgres_frame(self._connection, days).filter(condition)
+        return odds_rows(overlaid(read_frame(self._store, days, condition), late))

@@ -1,0 +1,763 @@
+"""Every planned slot is captured at its instant, or missed and accounted for, whatever fails around the collector."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.postgres import make_engine
+from fotmate_assets.core.raw_zone import RawZone
+from fotmate_assets.embedded.process import wait_until
+from fotmate_assets.embedded.stack import Stack
+from fotmate_assets.racing.cadence import LATEST, plan
+from fotmate_assets.racing.collector import Batch, Collector
+from fotmate_assets.racing.odds.model import SOLD, OddsRace, OddsSnapshot
+from fotmate_assets.racing.odds.polling import WallClock
+from fotmate_assets_tests.databases import Database, superuser_url
+from fotmate_assets_tests.racing.odds import collecting
+from fotmate_assets_tests.racing.odds.clock import FastClock
+from fotmate_assets_tests.racing.odds.collecting import (
+    MINUTE,
+    OFF,
+    SECOND,
+    Market,
+    Slow,
+    Troubled,
+    VirtualClock,
+    account_of,
+    assert_accounted,
+    attend,
+    change,
+    collector_of,
+    empty_odds,
+    failure,
+    put_race,
+    scratch,
+    snapshot_of,
+    standing,
+    stored,
+    untold,
+    virtually,
+)
+
+Tick = tuple[datetime, datetime, Batch]
+"""Begin, end and what came of it."""
+
+LAST_TWO_MINUTES = [OFF - 120 * SECOND, OFF - 90 * SECOND, OFF - 60 * SECOND, OFF - 30 * SECOND, OFF]
+START = OFF - 121 * SECOND
+
+
+@pytest.fixture
+def slate(emptied: Database) -> Database:
+    """No race, no slot."""
+    return empty_odds(emptied)
+
+
+@pytest.fixture
+def engine(slate: Database) -> Iterator[Engine]:
+    """The collector's."""
+    made = make_engine(slate.writer_url, application_name="collector")
+    yield made
+    made.dispose()
+
+
+def capture_with(source_of: Any, engine: Engine, zone: RawZone | None = None, until: datetime = OFF + MINUTE) -> Any:
+    """Attend from START on with the source that `source_of` makes of the clock; the source."""
+
+    async def main(clock: VirtualClock) -> Any:
+        source = source_of(clock)
+        await attend(Collector(source, engine, zone, clock), clock, until)
+        return source
+
+    return virtually(START, main)
+
+
+# A race day
+
+
+def test_thirty_four_overlapping_races_are_captured_at_every_one_of_their_instants(
+    slate: Database, engine: Engine
+) -> None:
+    start, tracks = OFF - 20 * MINUTE, ("seoul", "gwangmyeong")
+    offs = {
+        put_race(slate, n // 2 + 1, OFF + n * 20 * SECOND, track=tracks[n % 2]): OFF + n * 20 * SECOND
+        for n in range(34)
+    }
+    expected = {(race_id, slot.at) for race_id, off in offs.items() for slot in plan(off) if slot.at > start}
+    batches: list[Batch] = []
+
+    async def main(clock: VirtualClock) -> Market:
+        collector, market = collector_of(engine, clock)
+        stop = asyncio.Event()
+        running = asyncio.create_task(collector.run(stop, batches.append))
+        await clock.sleep_until(max(offs.values()) + SECOND)
+        stop.set()
+        await running
+        return market
+
+    market = virtually(start, main)
+    assert {(row.race_id, row.slot_at) for row in account_of(slate)} == expected == stored(slate)
+    assert Counter(row.verdict for row in account_of(slate)) == {"ok": len(expected)}
+    assert sorted((race_id, at) for race_id, at, _ in market.asked) == sorted(expected)
+    assert all(asked == at for _, at, asked in market.asked)
+    assert all(row.asked_at == row.slot_at for row in account_of(slate))
+    assert sum(batch.slots for batch in batches) == sum(batch.rows for batch in batches) == len(expected)
+    assert len(batches) == len({at for _, at in expected})
+
+
+def test_the_races_of_an_instant_are_all_asked_before_the_first_of_them_has_answered(
+    slate: Database, engine: Engine
+) -> None:
+    for number in range(1, 35):
+        put_race(slate, number)
+    barrier = asyncio.Barrier(34)
+
+    class Patient(Market):
+        async def answer(self, race: OddsRace, at: datetime) -> OddsSnapshot:
+            await barrier.wait()
+            return await super().answer(race, at)
+
+    capture_with(Patient, engine)
+    assert Counter(standing(slate)) == {(at, "ok"): 34 for at in LAST_TWO_MINUTES}
+
+
+def test_every_pool_of_a_race_is_stored_with_the_slot_as_its_instant_and_the_hash_of_its_document(
+    slate: Database, engine: Engine, zone: RawZone
+) -> None:
+    race_id = put_race(slate, runners=11)
+    capture_with(lambda clock: Market(clock, pools=SOLD["horse"]), engine, zone)  # type: ignore[index]
+    rows = slate.execute(
+        "select pool, observed_at, ingested_at, source_ts, source, is_live, is_simulated, encode(raw_sha256, 'hex'), "
+        "array_length(odds, 1) from odds_snapshots where race_id = :race and observed_at = :at order by 1",
+        race=race_id,
+        at=OFF,
+    )
+    assert [(row[0], row[8]) for row in rows] == [
+        ("EXA", 110), ("PLC", 11), ("QNL", 55), ("QPL", 55), ("TLA", 165), ("TRI", 990), ("WIN", 11),
+    ]  # fmt: skip
+    assert {row[1:7] for row in rows} == {(OFF, OFF, OFF, "market", True, True)}
+    (sha256,) = {str(row[7]) for row in rows}
+    assert zone.get(sha256) == f"{race_id} {OFF.isoformat()}".encode()
+
+
+def test_by_the_machines_clock_a_slot_is_captured_at_its_instant_and_not_before(
+    slate: Database, engine: Engine
+) -> None:
+    off = datetime.now(UTC) + timedelta(seconds=1.5)
+    put_race(slate, off=off)
+    clock = WallClock()
+    collector, _ = collector_of(engine, clock)
+    batch = asyncio.run(collector.collect(off))
+    assert (batch.captured, batch.missed) == (1, 0)
+    assert batch.lateness_s >= 0.0
+    assert standing(slate)[-1] == (off, "ok")
+
+
+# What a source may do
+
+
+@pytest.mark.parametrize(
+    ("troubles", "verdict", "tries"),
+    [
+        ([], "ok", 1),
+        ([failure(Verdict.TRANSPORT)], "ok", 2),
+        ([failure(Verdict.QUOTA), failure(Verdict.TRANSPORT)], "ok", 3),
+        ([failure(Verdict.TRANSPORT)] * 3, "transport", 3),
+        ([failure(Verdict.QUOTA)] * 3, "quota", 3),
+        ([failure(Verdict.AUTH)], "auth", 1),
+        ([failure(Verdict.BLOCKED)], "blocked", 1),
+        ([failure(Verdict.MALFORMED)], "malformed", 1),
+        ([failure(Verdict.NOT_YET)], "not_yet", 1),
+        ([failure(Verdict.QUOTA, retry_after_s=60.0)], "quota", 1),
+        ([KeyError("bug")], "ok", 2),
+        ([KeyError("bug")] * 3, "transport", 3),
+    ],
+)
+def test_a_source_is_asked_again_within_the_slot_where_that_can_help(
+    slate: Database, engine: Engine, troubles: list[Exception], verdict: str, tries: int
+) -> None:
+    race_id, other = put_race(slate), put_race(slate, 2)
+    market = capture_with(lambda clock: Troubled(clock, troubles={race_id: troubles}), engine)
+    row = account_of(slate, race_id)[-1]
+    assert (row.slot_at, row.verdict, row.tries, row.asked_at) == (OFF, verdict, tries, OFF)
+    asked = market.tries_of(race_id, OFF)
+    assert len(asked) == tries
+    assert all(two - one >= SECOND for one, two in pairwise(asked))
+    assert all(when < OFF + LATEST for when in asked)
+    if verdict != "ok":
+        expected = ("KeyError", race_id) if isinstance(troubles[0], KeyError) else ("odds.json field pools", "market")
+        assert row.reason is not None
+        assert all(word in row.reason for word in expected)
+    assert standing(slate, other) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    assert_accounted(slate, OFF)
+
+
+def test_an_answer_that_is_late_for_its_slot_is_not_waited_for(slate: Database, engine: Engine) -> None:
+    slow, slower = put_race(slate), put_race(slate, 2)
+    takes = {slow: LATEST - SECOND, slower: LATEST + SECOND}
+    capture_with(lambda clock: Slow(clock, takes=takes), engine)
+    assert standing(slate, slow) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    assert standing(slate, slower) == [(at, "late") for at in LAST_TWO_MINUTES]
+    reason = account_of(slate, slower)[-1].reason
+    assert reason is not None
+    assert reason.startswith(f"market {slower}: no answer by 04:00:20 (try 1)")
+    assert_accounted(slate, OFF)
+
+
+def test_a_source_that_hangs_for_one_race_delays_neither_the_others_nor_the_next_instant(
+    slate: Database, engine: Engine
+) -> None:
+    hanging, fine = put_race(slate), put_race(slate, 2)
+    at_once: list[tuple[datetime, str]] = []
+
+    async def main(clock: VirtualClock) -> Market:
+        source = Slow(clock, takes={hanging: None})
+        running = asyncio.create_task(attend(Collector(source, engine, None, clock), clock, OFF + MINUTE))
+        await clock.sleep_until(OFF + 3 * SECOND)
+        at_once.extend(await asyncio.to_thread(standing, slate, fine))
+        await running
+        return source
+
+    market = virtually(START, main)
+    assert at_once == standing(slate, fine) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    assert standing(slate, hanging) == [(at, "late") for at in LAST_TWO_MINUTES]
+    assert all(asked == at for _, at, asked in market.asked)
+
+
+def test_an_answer_without_a_price_is_a_missed_slot(slate: Database, engine: Engine) -> None:
+    race_id = put_race(slate)
+    nothing = OddsSnapshot(race_id, (1, 2), (), None)
+
+    class Mute(Market):
+        async def answer(self, race: OddsRace, at: datetime) -> OddsSnapshot:
+            return nothing if at == OFF else untold(race) if at == LAST_TWO_MINUTES[0] else snapshot_of(race, at)
+
+    capture_with(Mute, engine)
+    ok = [(at, "ok") for at in LAST_TWO_MINUTES[1:-1]]
+    assert standing(slate) == [(LAST_TWO_MINUTES[0], "empty_unexpected"), *ok, (OFF, "empty_unexpected")]
+    assert account_of(slate)[-1].reason == f"market {race_id} field pools: the answer has no price [empty_unexpected]"
+    assert_accounted(slate, OFF)
+
+
+def test_a_race_whose_entries_are_not_known_is_missed_without_asking(slate: Database, engine: Engine) -> None:
+    race_id = put_race(slate, runners=0)
+    market = capture_with(Market, engine)
+    assert market.asked == []
+    (row, *_) = account_of(slate, race_id)
+    assert (row.verdict, row.reason, row.tries) == ("empty_unexpected", f"market {race_id}: no entries are known", 0)
+    assert_accounted(slate, OFF)
+
+
+def test_the_bytes_of_a_refused_answer_go_to_quarantine_and_nothing_is_owed(
+    slate: Database, engine: Engine, zone: RawZone
+) -> None:
+    race_id = put_race(slate)
+    broken = failure(Verdict.MALFORMED, content=b"<html>")
+    capture_with(lambda clock: Troubled(clock, troubles={race_id: [broken]}), engine, zone)
+    rows = slate.execute("select source, document, partition_key, sha256, size_bytes, field, reason from quarantine")
+    ((source, document, partition, sha256, size, where, reason),) = rows
+    assert (source, document, partition, size) == ("market", "odds.json", "2026-11-21", 6)
+    assert (where, reason) == ("pools", "as the test wants it")
+    assert zone.get(str(sha256)) == b"<html>"
+    assert slate.execute("select count(*) from ingestion_failures") == [(0,)]
+
+
+def test_every_batch_is_an_attempt_of_the_ledger(slate: Database, engine: Engine) -> None:
+    race_id, _ = put_race(slate), put_race(slate, 2)
+    late = failure(Verdict.BLOCKED)
+    capture_with(lambda clock: Troubled(clock, troubles={race_id: [late]}), engine, until=OFF - 100 * SECOND)
+    ((*told, rows, message),) = slate.execute(
+        "select source, job, partition_key, verdict, rows, message from ingestion_jobs"
+    )
+    assert told == ["market", "racing/odds_snapshots", "2026-11-21", "blocked"]
+    assert rows == 1
+    assert str(message).startswith("1 slots captured, 1 missed (blocked), 1 rows")
+    assert "odds.json field pools: as the test wants it" in str(message)
+
+
+class BrokenStore:
+    """A bucket that fails, or that never answers."""
+
+    def __init__(self, hangs: threading.Event | None = None) -> None:
+        self.hangs = hangs
+
+    def get(self, key: str) -> bytes:
+        if self.hangs is not None:
+            self.hangs.wait(30)
+        raise OSError(f"no route to {key[:5]}")
+
+
+def test_when_the_bucket_fails_prices_are_stored_and_the_slot_says_so(slate: Database, engine: Engine) -> None:
+    put_race(slate)
+    store: Any = BrokenStore()
+    capture_with(Market, engine, RawZone(store))
+    assert standing(slate) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    assert account_of(slate)[-1].reason == "its bytes could not be kept: OSError: no route to blobs"
+    assert slate.execute("select distinct raw_sha256 from odds_snapshots") == [(None,)]
+    assert_accounted(slate, OFF)
+
+
+def test_a_bucket_that_hangs_is_waited_for_no_longer_than_seconds(slate: Database, engine: Engine) -> None:
+    for number in range(1, 13):
+        put_race(slate, number)
+    hangs = threading.Event()
+    store: Any = BrokenStore(hangs)
+    clock = FastClock.starting(OFF - 2 * SECOND, 5.0)
+    asyncio.run(attend(Collector(Market(clock), engine, RawZone(store), clock), clock, OFF + SECOND))
+    hangs.set()
+    assert standing(slate) == [(OFF, "ok")] * 12
+    assert all("not within 5 s" in str(row.reason) for row in account_of(slate))
+
+
+def test_a_snapshot_that_the_database_will_not_have_costs_no_other_race_its_odds(
+    slate: Database, engine: Engine
+) -> None:
+    bad, good = put_race(slate), put_race(slate, 2)
+
+    class Boastful(Market):
+        async def answer(self, race: OddsRace, at: datetime) -> OddsSnapshot:
+            made = snapshot_of(race, at)
+            if race.race_id == bad:
+                object.__setattr__(made.pools[0], "sales_krw", 10**30)
+            return made
+
+    capture_with(Boastful, engine)
+    assert standing(slate, good) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    assert standing(slate, bad) == [(at, "malformed") for at in LAST_TWO_MINUTES]
+    assert f"market {bad}: cannot be stored" in str(account_of(slate, bad)[0].reason)
+    assert_accounted(slate, OFF)
+
+
+def test_a_snapshot_whose_clock_goes_back_is_stored_with_it(slate: Database, engine: Engine) -> None:
+    put_race(slate)
+
+    class Backwards(Market):
+        async def answer(self, race: OddsRace, at: datetime) -> OddsSnapshot:
+            return OddsSnapshot(race.race_id, race.field, snapshot_of(race, at).pools, OFF - (at - OFF))
+
+    capture_with(Backwards, engine)
+    rows = slate.execute("select observed_at, source_ts from odds_snapshots order by 1")
+    assert rows == [(at, OFF - (at - OFF)) for at in LAST_TWO_MINUTES]
+
+
+# What may happen to a race
+
+
+def during(engine: Engine, until: datetime, *happenings: tuple[datetime, Any]) -> Market:
+    """Attend from START until then; what happens, each at its instant; what was asked for."""
+
+    async def main(clock: VirtualClock) -> Market:
+        collector, market = collector_of(engine, clock)
+        running = asyncio.create_task(attend(collector, clock, until))
+        for at, happening in happenings:
+            await clock.sleep_until(at)
+            await asyncio.to_thread(happening)
+        await running
+        return market
+
+    return virtually(START, main)
+
+
+@pytest.mark.parametrize("moved", [90 * SECOND, 7 * SECOND, -33 * SECOND, -2 * MINUTE])
+def test_a_post_time_that_moves_while_its_race_is_followed_moves_what_is_to_come(
+    slate: Database, engine: Engine, moved: timedelta
+) -> None:
+    race_id, now, off = put_race(slate), OFF - 80 * SECOND, OFF + moved
+    market = during(engine, OFF + 2 * MINUTE, (now, lambda: change(slate, race_id, post_time=off)))
+    expected = [*LAST_TWO_MINUTES[:2], *(slot.at for slot in plan(off) if slot.at > now)]
+    assert standing(slate) == [(at, "ok") for at in expected]
+    assert [(at, asked) for _, at, asked in market.asked] == [(at, at) for at in expected]
+    assert_accounted(slate, OFF + MINUTE)
+
+
+def test_what_changes_shortly_before_an_instant_is_heeded_at_it(slate: Database, engine: Engine) -> None:
+    race_id, other = put_race(slate), put_race(slate, 2)
+    market = during(
+        engine,
+        OFF + MINUTE,
+        (OFF - 32 * SECOND, lambda: scratch(slate, other, 3)),
+        (OFF - 2 * SECOND, lambda: change(slate, race_id, status="cancelled")),
+    )
+    assert standing(slate, race_id) == [(at, "ok") for at in LAST_TWO_MINUTES[:-1]]
+    assert standing(slate, other) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    assert {at for at, scratched in market.scratched if scratched == {3}} == {OFF - 30 * SECOND, OFF}
+    ((odds,),) = slate.execute(
+        "select odds from odds_snapshots where race_id = :race and observed_at = :at", race=other, at=OFF
+    )
+    assert odds == [2.5, 2.5, -3.0, 2.5, 2.5]
+
+
+def test_a_race_that_is_called_off_and_on_again_goes_on(slate: Database, engine: Engine) -> None:
+    race_id = put_race(slate)
+    during(
+        engine,
+        OFF + MINUTE,
+        (OFF - 70 * SECOND, lambda: change(slate, race_id, status="cancelled")),
+        (OFF - 45 * SECOND, lambda: change(slate, race_id, status="upcoming")),
+    )
+    assert standing(slate) == [(at, "ok") for at in LAST_TWO_MINUTES if at != OFF - MINUTE]
+
+
+def test_a_race_that_is_announced_while_the_collector_is_at_work_is_followed(slate: Database, engine: Engine) -> None:
+    during(engine, OFF + MINUTE, (OFF - 100 * SECOND, lambda: put_race(slate)))
+    assert standing(slate) == [(at, "ok") for at in LAST_TWO_MINUTES[1:]]
+
+
+# Ticks of a sensor
+
+
+def ticks(
+    engine: Engine, start: datetime, until: datetime, pause: timedelta, **told: Any
+) -> list[tuple[datetime, datetime, Batch]]:
+    """Collect as a sensor does: ticks 30 seconds apart at least, `pause` from the end of one to the next."""
+
+    async def main(clock: VirtualClock) -> list[Tick]:
+        collector, _ = collector_of(engine, clock)
+        made = []
+        while (began := clock.now()) < until:
+            batch = await collector.collect(began + 30 * SECOND)
+            made.append((began, clock.now(), batch))
+            await clock.sleep_until(max(began + 30 * SECOND, clock.now()) + pause)
+        return made
+
+    return virtually(start, main)
+
+
+@pytest.mark.parametrize("pause", [SECOND, 6 * SECOND])
+def test_ticks_that_are_some_seconds_apart_leave_no_slot_between_them(
+    slate: Database, engine: Engine, pause: timedelta
+) -> None:
+    offs = [OFF, OFF + 4 * SECOND, OFF + 20 * SECOND]
+    races = {put_race(slate, number, off): off for number, off in enumerate(offs, start=1)}
+    start = OFF - 6 * MINUTE - SECOND
+    made = ticks(engine, start, OFF + MINUTE, pause)
+    for race_id, off in races.items():
+        assert standing(slate, race_id) == [(slot.at, "ok") for slot in plan(off) if slot.at > start]
+    assert max(batch.lateness_s for *_, batch in made) <= 1.0
+    assert sum(batch.captured for *_, batch in made) == len(account_of(slate))
+    assert_accounted(slate, OFF + MINUTE)
+
+
+def test_a_tick_in_which_nothing_falls_due_ends_at_once(slate: Database, engine: Engine) -> None:
+    put_race(slate, off=OFF + 3 * MINUTE)
+    ((began, ended, batch), *_) = ticks(engine, OFF - 59 * MINUTE, OFF - 58 * MINUTE, SECOND)
+    assert (ended - began, batch.slots) == (timedelta(0), 0)
+
+
+def test_a_tick_is_over_in_time_whatever_the_source_does_and_however_slots_follow_each_other(
+    slate: Database, engine: Engine
+) -> None:
+    for number in range(1, 11):
+        put_race(slate, number, OFF + number * 3 * SECOND)
+    hanging = put_race(slate, 11, OFF + 39 * SECOND)
+
+    async def main(clock: VirtualClock) -> tuple[datetime, Batch]:
+        source = Slow(clock, takes={hanging: None})
+        batch = await Collector(source, engine, None, clock).collect(START + 30 * SECOND)
+        return clock.now(), batch
+
+    ended, batch = virtually(START, main)
+    assert START + 40 * SECOND <= ended <= START + 48 * SECOND
+    assert all(each.slot.at <= START + 40 * SECOND for each in batch.outcomes)
+    assert batch.verdicts == {"late": 2}
+    assert_accounted(slate, START + 40 * SECOND)
+
+
+def test_a_tick_tells_what_nobody_attended(slate: Database, engine: Engine) -> None:
+    put_race(slate)
+    ((*_, first), *_) = ticks(engine, OFF - 45 * SECOND, OFF - 44 * SECOND, SECOND)
+    assert first.captured == 1
+    ((*_, later), *_) = ticks(engine, OFF + 5 * MINUTE, OFF + 6 * MINUTE, SECOND)
+    assert (later.slots, later.verdicts, later.race_ids) == (1, {"unattended": 1}, ())
+    assert "nobody asked" in later.reasons()
+    assert_accounted(slate, OFF)
+
+
+# Two collectors
+
+
+def test_of_two_collectors_at_once_each_slot_is_asked_for_by_one(slate: Database, engine: Engine) -> None:
+    races = [put_race(slate, number) for number in range(1, 7)]
+
+    async def main(clock: VirtualClock) -> list[Market]:
+        markets, running = [], []
+        for name in ("one", "two"):
+            collector, market = collector_of(engine, clock, name=name)
+            markets.append(market)
+            running.append(asyncio.create_task(attend(collector, clock, OFF + MINUTE)))
+        await asyncio.gather(*running)
+        return markets
+
+    one, two = virtually(START, main)
+    asked = Counter((race_id, at) for race_id, at, _ in [*one.asked, *two.asked])
+    assert asked == {(race_id, at): 1 for race_id in races for at in LAST_TWO_MINUTES}
+    assert stored(slate) == set(asked)
+    assert_accounted(slate, OFF)
+
+
+def test_collectors_in_threads_share_the_races_and_capture_every_slot_once(slate: Database) -> None:
+    expected = {(put_race(slate, number, OFF + number * SECOND), OFF + number * SECOND) for number in range(1, 13)}
+    clock = FastClock.starting(OFF - SECOND, 5.0)
+    asked: list[tuple[str, datetime, datetime]] = []
+
+    def work(name: str) -> None:
+        mine = make_engine(slate.writer_url)
+        asyncio.run(attend(Collector(Market(clock, name, asked=asked), mine, None, clock), clock, OFF + 13 * SECOND))
+        mine.dispose()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter((race_id, at) for race_id, at, _ in asked) == dict.fromkeys(expected, 1)
+    assert stored(slate) == expected
+    assert_accounted(slate, OFF + MINUTE)
+
+
+def test_when_a_collector_stops_another_takes_its_races_over(slate: Database, engine: Engine) -> None:
+    put_race(slate)
+
+    async def main(clock: VirtualClock) -> tuple[Market, Market]:
+        (one, first), (two, second) = (collector_of(engine, clock, name=name) for name in ("one", "two"))
+        running = asyncio.create_task(attend(one, clock, OFF - 75 * SECOND))
+        await clock.sleep_until(START + SECOND / 2)
+        await asyncio.gather(running, attend(two, clock, OFF + MINUTE))
+        return first, second
+
+    first, second = virtually(START, main)
+    assert [at for _, at, _ in first.asked] == LAST_TWO_MINUTES[:2]
+    assert [at for _, at, _ in second.asked] == LAST_TWO_MINUTES[2:]
+    assert standing(slate) == [(at, "ok") for at in LAST_TWO_MINUTES]
+
+
+def test_a_collector_that_is_killed_loses_what_it_had_in_hand_and_the_next_accounts_for_it(
+    slate: Database, engine: Engine
+) -> None:
+    for number in range(1, 21):
+        put_race(slate, number, OFF + number * 2 * SECOND)
+    clock = FastClock.starting(OFF - 110 * SECOND, 3.0)
+    process = subprocess.Popen(
+        [sys.executable, "-m", collecting.__name__, slate.writer_url, "killed", str(clock), OFF.isoformat()],
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    with process.stdout as told:
+        first = told.readline()
+        process.kill()
+        asked_before = {tuple(json.loads(line)) for line in (first, *told)}
+    process.wait()
+    locks = "select count(*) from pg_locks where locktype = 'advisory'"
+    assert wait_until(lambda: slate.execute(locks) == [(0,)], 10)
+    now = clock.now()
+
+    async def go_on(clock: VirtualClock) -> Market:
+        collector, market = collector_of(engine, clock, name="next")
+        await attend(collector, clock, OFF + 2 * MINUTE)
+        return market
+
+    market = virtually(now, go_on)
+    rows = account_of(slate)
+    lost = {(row.race_id, row.slot_at) for row in rows if row.verdict == "unattended"}
+    asked_after = {(race_id, at) for race_id, at, _ in market.asked}
+    assert {row.verdict for row in rows} <= {"ok", "unattended"}
+    assert all(at <= now for _, at in lost)
+    assert {(row.race_id, row.slot_at) for row in rows if row.slot_at > now} <= asked_after
+    assert {(row.race_id, row.slot_at.isoformat()) for row in rows} >= asked_before
+    assert_accounted(slate, OFF + MINUTE)
+
+
+def test_a_collector_that_dies_between_plan_and_capture_leaves_its_slots_to_the_account_of_the_next(
+    slate: Database, engine: Engine
+) -> None:
+    race_id = put_race(slate)
+
+    async def dies(clock: VirtualClock) -> None:
+        source = Slow(clock, takes={race_id: None})
+        running = asyncio.create_task(Collector(source, engine, None, clock).run(asyncio.Event()))
+        await clock.sleep_until(OFF - 85 * SECOND)
+        running.cancel()
+        await asyncio.wait([running])
+
+    virtually(OFF - 95 * SECOND, dies)
+    assert standing(slate) == [(at, "planned") for at in LAST_TWO_MINUTES[1:]]
+
+    async def comes_back(clock: VirtualClock) -> None:
+        await attend(collector_of(engine, clock)[0], clock, OFF + MINUTE)
+
+    virtually(OFF - 20 * SECOND, comes_back)
+    assert standing(slate) == [*((at, "unattended") for at in LAST_TWO_MINUTES[1:-1]), (OFF, "ok")]
+    assert_accounted(slate, OFF)
+
+
+def test_a_collector_that_was_away_for_a_day_accounts_for_it_and_goes_on(slate: Database, engine: Engine) -> None:
+    today, tomorrow = put_race(slate), put_race(slate, 2, OFF + timedelta(days=1))
+    capture_with(Market, engine)
+    told: list[Batch] = []
+
+    async def next_day(clock: VirtualClock) -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(collector_of(engine, clock)[0].run(stop, told.append))
+        await clock.sleep_until(OFF + timedelta(days=1, seconds=1))
+        stop.set()
+        await running
+
+    virtually(OFF + timedelta(days=1) - 40 * SECOND, next_day)
+    assert standing(slate, today) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    slots = plan(OFF + timedelta(days=1))
+    assert standing(slate, tomorrow) == [
+        *((each.at, "unattended") for each in slots[:-2]),
+        *((each.at, "ok") for each in slots[-2:]),
+    ]
+    assert [(batch.captured, batch.verdicts) for batch in told] == [(0, {"unattended": 28}), (1, {}), (1, {})]
+    assert_accounted(slate, OFF + timedelta(days=1))
+
+
+# What may happen to Postgres
+
+
+def end_sessions(slate: Database) -> None:
+    """As a restart does: every connection of the collector is cut."""
+    slate.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'collector'")
+
+
+def test_when_its_sessions_are_cut_a_collector_locks_anew_and_loses_nothing(slate: Database, engine: Engine) -> None:
+    for number in (1, 2):
+        put_race(slate, number)
+    cuts = [at + shift for at in LAST_TWO_MINUTES for shift in (-SECOND / 2, SECOND / 2)]
+    market = during(engine, OFF + MINUTE, *((at, lambda: end_sessions(slate)) for at in cuts))
+    assert Counter(standing(slate)) == {(at, "ok"): 2 for at in LAST_TWO_MINUTES}
+    assert max(Counter((race_id, at) for race_id, at, _ in market.asked).values()) == 1
+    assert all(asked == at for _, at, asked in market.asked)
+
+
+@contextmanager
+def away(stack: Stack, slate: Database) -> Iterator[None]:
+    """Nobody gets in, and who is in is thrown out."""
+    admin = create_engine(superuser_url(stack), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"alter database {slate.name} allow_connections false"))
+        connection.execute(
+            text("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name"), {"name": slate.name}
+        )
+        try:
+            yield
+        finally:
+            connection.execute(text(f"alter database {slate.name} allow_connections true"))
+    admin.dispose()
+
+
+def test_while_postgres_is_away_races_are_polled_at_their_instants_and_written_when_it_is_back(
+    stack: Stack, slate: Database, engine: Engine
+) -> None:
+    put_race(slate)
+
+    async def main(clock: VirtualClock) -> Market:
+        collector, market = collector_of(engine, clock)
+        running = asyncio.create_task(attend(collector, clock, OFF + MINUTE))
+        await clock.sleep_until(OFF - 60.5 * SECOND)
+        with away(stack, slate):
+            await clock.sleep_until(OFF - 57 * SECOND)
+            assert [at for _, at, _ in market.asked] == LAST_TWO_MINUTES[:3]
+        await running
+        return market
+
+    market = virtually(START, main)
+    assert standing(slate) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    assert [(at, asked) for _, at, asked in market.asked] == [(at, at) for at in LAST_TWO_MINUTES]
+    assert_accounted(slate, OFF)
+
+
+def test_a_tick_that_cannot_write_what_it_captured_says_so_and_the_next_accounts_for_it(
+    stack: Stack, slate: Database, engine: Engine
+) -> None:
+    put_race(slate)
+
+    async def main(clock: VirtualClock) -> None:
+        collector, _ = collector_of(engine, clock)
+        ticking = asyncio.create_task(collector.collect(OFF, longest=9 * SECOND))
+        await clock.sleep_until(OFF - SECOND / 2)
+        with away(stack, slate):
+            with pytest.raises(Exception, match="not currently accepting connections"):
+                await ticking
+            assert clock.now() <= OFF + 20 * SECOND
+
+    virtually(OFF - 3 * SECOND, main)
+    assert standing(slate) == [(OFF, "planned")]
+    ticks(engine, OFF + 5 * MINUTE, OFF + 6 * MINUTE, SECOND)
+    assert standing(slate) == [(OFF, "unattended")]
+
+
+def test_a_tick_that_cannot_read_the_plan_says_so(stack: Stack, slate: Database, engine: Engine) -> None:
+    async def main(clock: VirtualClock) -> None:
+        with away(stack, slate), pytest.raises(Exception, match="not currently accepting connections"):
+            await collector_of(engine, clock)[0].collect(OFF)
+
+    virtually(START, main)
+
+
+def test_a_service_raises_what_no_restart_mends(slate: Database, engine: Engine) -> None:
+    broken = make_engine(slate.reader_url)
+    put_race(slate)
+    with pytest.raises(Exception, match="read-only transaction"):
+        virtually(START, lambda clock: attend(collector_of(broken, clock)[0], clock, OFF))
+    broken.dispose()
+
+
+# Stopping
+
+
+def test_a_service_that_is_stopped_finishes_what_is_in_flight_and_begins_nothing_new(
+    slate: Database, engine: Engine
+) -> None:
+    race_id = put_race(slate)
+    told: list[Batch] = []
+
+    async def main(clock: VirtualClock) -> tuple[datetime, Market]:
+        source = Slow(clock, takes={race_id: 5 * SECOND})
+        stop = asyncio.Event()
+        running = asyncio.create_task(Collector(source, engine, None, clock).run(stop, told.append))
+        await clock.sleep_until(LAST_TWO_MINUTES[0] + SECOND)
+        stop.set()
+        await running
+        return clock.now(), source
+
+    ended, source = virtually(START, main)
+    assert ended == LAST_TWO_MINUTES[0] + 5 * SECOND
+    assert [at for _, at, _ in source.asked] == LAST_TWO_MINUTES[:1]
+    assert standing(slate) == [(LAST_TWO_MINUTES[0], "ok"), *((at, "planned") for at in LAST_TWO_MINUTES[1:])]
+    assert [batch.captured for batch in told] == [1]
+    assert slate.execute(
+        "select count(*) from pg_locks where locktype = 'advisory' and database = "
+        "(select oid from pg_database where datname = current_database())"
+    ) == [(0,)]
+
+
+def test_what_a_listener_raises_stops_nothing(slate: Database, engine: Engine) -> None:
+    put_race(slate)
+
+    def listen(batch: Batch) -> None:
+        raise SourceError(Verdict.MALFORMED, "listener", "batch", str(batch))
+
+    async def main(clock: VirtualClock) -> None:
+        stop = asyncio.Event()
+        running = asyncio.create_task(collector_of(engine, clock)[0].run(stop, listen))
+        await clock.sleep_until(OFF + MINUTE)
+        stop.set()
+        await running
+
+    virtually(START, main)
+    assert standing(slate) == [(at, "ok") for at in LAST_TWO_MINUTES]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -22,106 +22,22 @@ from typing import Any
 import _odds_rows
 import numpy as np
 from _common import Database, databases, print_json, print_table
+from _odds_market import HORSES_KNOWN, JOCKEYS, MEETINGS, Meeting, odds_rows, races_of, store_cards
 from sqlalchemy import Connection, create_engine, text
 
-from fotmate_assets.core.postgres import copy_rows
+from fotmate_assets.racing import queries as cards
 from fotmate_assets.racing.cadence import plan
-from fotmate_assets.racing.model import KST, Pool, Sport, places_paid, race_id
+from fotmate_assets.racing.model import Pool, Sport
 from fotmate_assets.racing.odds import queries
 from fotmate_assets.racing.odds.candles import refresh_candles
-from fotmate_assets.racing.odds.model import PAYOUT, SOLD, OddsRow, Sentinel
+from fotmate_assets.racing.odds.model import OddsRow
 from fotmate_assets.racing.odds.store import insert_rows
-from fotmate_assets.racing.sources.odds.market import chances, price
-from fotmate_assets.racing.tables import races
+from fotmate_assets.racing.reads import entry_stats, jockey_stats, win_rate
 
 LAST_DAY = date(2026, 11, 8)
-HORSES = (6, 7, 8, 8, 9, 9, 10, 10, 11, 11, 11, 12, 12, 13, 14)
-"""Declared runners of horse races, drawn from these: 1,220 combinations on average, as the research has them."""
-CYCLES = 7
+CARDS = ("races", "entries", "results", "payoffs")
 BATCHES, RACES, DATES, MONTHS = 20, 60, 20, 5
 """Per round: batches written, races, dates and whole spans read."""
-
-
-@dataclass(frozen=True)
-class Meeting:
-    """A track's races of a day."""
-
-    track_id: str
-    sport: Sport
-    races: int
-    first_off: timedelta
-    between: timedelta
-
-
-MEETINGS = (
-    Meeting("seoul", Sport.HORSE, 9, timedelta(hours=10, minutes=35), timedelta(minutes=55)),
-    Meeting("busan", Sport.HORSE, 9, timedelta(hours=11), timedelta(minutes=55)),
-    Meeting("gwangmyeong", Sport.CYCLE, 16, timedelta(hours=11, minutes=10), timedelta(minutes=28)),
-)
-"""34 races, the busiest kind of day, 18 of horses."""
-
-
-@dataclass(frozen=True)
-class Race:
-    """A race to make odds of."""
-
-    race_id: str
-    race_date: date
-    track_id: str
-    sport: Sport
-    race_no: int
-    off: datetime
-    runners: int
-
-
-def races_of(day: date, random: np.random.Generator, meetings: Sequence[Meeting] = MEETINGS) -> list[Race]:
-    """The races of a day."""
-    midnight = datetime.combine(day, datetime.min.time(), KST)
-    return [
-        Race(
-            race_id(meeting.track_id, day, number),
-            day,
-            meeting.track_id,
-            meeting.sport,
-            number,
-            midnight + meeting.first_off + (number - 1) * meeting.between,
-            int(random.choice(HORSES)) if meeting.sport is Sport.HORSE else CYCLES,
-        )
-        for meeting in meetings
-        for number in range(1, meeting.races + 1)
-    ]
-
-
-def odds_rows(race: Race, random: np.random.Generator) -> Iterator[OddsRow]:
-    """The snapshots of a race at its 30 slots: chances that wander, odds in tenths, long shots unsold at first."""
-    slots = plan(race.off)
-    strength = random.normal(0, 0.8, race.runners) + random.normal(0, 0.06, (len(slots), race.runners)).cumsum(0)
-    shares = np.exp(strength)
-    shares /= shares.sum(1, keepdims=True)
-    field = tuple(range(1, race.runners + 1))
-    for pool in SOLD[race.sport]:
-        chance = chances(pool, shares, places_paid(race.runners))
-        chance = np.minimum(chance * np.exp(random.normal(0, 0.1, chance.shape)), 0.95)
-        odds = price(PAYOUT[pool], chance)
-        odds[odds > 9999] = Sentinel.CAPPED
-        odds[:6][odds[:6] > 2000] = Sentinel.UNSOLD
-        sales = random.integers(10**7, 10**9)
-        for slot, prices in zip(slots, odds.astype(np.float32), strict=True):
-            yield OddsRow(
-                race.race_id,
-                pool,
-                slot.at,
-                race.race_date,
-                field,
-                prices,
-                int(sales),
-                slot.at - timedelta(milliseconds=400),
-                slot.at + timedelta(milliseconds=300),
-                "simulated",
-                True,
-                True,
-                "5a" * 32,
-            )
 
 
 def fill(database: Database, days: Sequence[date], random: np.random.Generator) -> int:
@@ -129,18 +45,19 @@ def fill(database: Database, days: Sequence[date], random: np.random.Generator) 
     prices = 0
     for day in days:
         of_day = races_of(day, random)
-        columns = ("race_id", "race_date", "track_id", "sport", "race_no", "scheduled_post_time", "post_time", "status")
-        calendar = [
-            (each.race_id, day, each.track_id, each.sport.value, each.race_no, each.off, each.off, "finished")
-            for each in of_day
-        ]
         rows = sorted((row for race in of_day for row in odds_rows(race, random)), key=attrgetter("observed_at"))
         prices += sum(len(row.odds) for row in rows)
         with database.engine.begin() as connection:
-            copy_rows(connection, races, columns, calendar)
+            store_cards(connection, of_day, random)
             for _, batch in groupby(rows, attrgetter("observed_at")):
                 insert_rows(connection, list(batch))
     return prices
+
+
+def fill_cards(database: Database, days: Sequence[date], random: np.random.Generator) -> None:
+    """Store the cards of days without odds."""
+    with database.engine.begin() as connection:
+        store_cards(connection, [race for day in days for race in races_of(day, random)], random)
 
 
 def settle(owner_url: str, tables: Sequence[str]) -> None:
@@ -204,21 +121,29 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True)
 class Read:
-    """One read of both layouts; `subjects`: what it is asked for, one after the other."""
+    """One read; `subjects`: what it is asked for, one after the other."""
 
     title: str
     ours: Callable[[Any], object]
-    rows: Callable[[Any], object]
+    rows: Callable[[Any], object] | None
+    """None for a read without odds: both layouts have the same tables."""
     subjects: Sequence[Any]
+
+
+_RACES = text("select race_id, post_time from races where race_date >= :first order by race_id")
 
 
 def reads(connection: Connection, days: Sequence[date], rounds: int, random: np.random.Generator) -> dict[str, Read]:
     """Every read, by name."""
     reader = queries.PostgresOdds(connection)
-    stored = connection.execute(text("select race_id, post_time from races order by race_id")).tuples().all()
+    stored = [(race.race_id, race.post_time) for race in connection.execute(_RACES, {"first": days[0]})]
     picked = [stored[index] for index in random.integers(0, len(stored), RACES * rounds)]
     some = [days[index] for index in random.integers(0, len(days), DATES * rounds)]
     span = [(days[0], days[-1])] * (MONTHS * rounds)
+    horses = [f"{number:07d}" for number in random.integers(HORSES_KNOWN, size=RACES * rounds)]
+    jockeys = [f"{number:06d}" for number in random.integers(JOCKEYS, size=DATES * rounds)]
+    races = [race_id for race_id, _ in picked]
+    after = days[-1] + timedelta(days=1)
     rows = _odds_rows.Reads(connection)
 
     def five_minutes_before(race: tuple[str, datetime]) -> object:
@@ -254,21 +179,26 @@ def reads(connection: Connection, days: Sequence[date], rounds: int, random: np.
             rows.track_hour_averages,
             span,
         ),
+        "races_by_date": Read("races of a date", partial(cards.races_by_date, connection), None, some),
+        "race_with_entries": Read("a race's card", partial(cards.race_with_entries, connection), None, races),
+        "win_rate": Read("a horse's starts", lambda horse: win_rate(connection, horse, before=after), None, horses),
+        "jockey_stats": Read("a jockey's rides", partial(jockey_stats, connection), None, jockeys),
+        "entry_stats": Read("form of a race's entries", partial(entry_stats, connection), None, races),
     }
 
 
-def measure_reads(asked: dict[str, Read]) -> dict[str, tuple[list[float], list[float]]]:
-    """Milliseconds of ours and of the rows layout, per read; each subject is read once before it is timed."""
-    taken = {}
+def measure_reads(asked: dict[str, Read]) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds per read, of ours and of the rows layout in turn; each subject is read once before it is timed."""
+    taken: dict[str, dict[str, list[float]]] = {}
     for name, read in asked.items():
-        for subject in dict.fromkeys(read.subjects):
-            read.ours(subject)
-            read.rows(subject)
-        both = [
-            (milliseconds(partial(read.ours, subject)), milliseconds(partial(read.rows, subject)))
-            for subject in read.subjects
-        ]
-        taken[name] = ([ours for ours, _ in both], [rows for _, rows in both])
+        ways = {"ours": read.ours} | ({"rows": read.rows} if read.rows else {})
+        for way in ways.values():
+            for subject in dict.fromkeys(read.subjects):
+                way(subject)
+        taken[name] = {way: [] for way in ways}
+        for subject in read.subjects:
+            for way, work in ways.items():
+                taken[name][way].append(milliseconds(partial(work, subject)))
     return taken
 
 
@@ -291,8 +221,9 @@ def main() -> None:
         started = time.perf_counter()
         prices = fill(database, days, random)
         filled_s = time.perf_counter() - started
+        fill_cards(database, [days[0] - timedelta(days=back) for back in range(1, 11 * chosen.days)], random)
         rows_s = _odds_rows.fill(database)
-        settle(database.owner_url, ["odds_snapshots", "races", *_odds_rows.TABLES])
+        settle(database.owner_url, ["odds_snapshots", *CARDS, *_odds_rows.TABLES])
         with database.engine.connect() as connection:
             size = {table: sizes(connection, table) for table in ("odds_snapshots", "price_rows")}
             snapshots = connection.execute(text("select count(*) from odds_snapshots")).scalar_one()
@@ -303,8 +234,8 @@ def main() -> None:
         with database.engine.begin() as connection:
             candles_ms = milliseconds(lambda: refresh_candles(connection, days[-1:]))
             candles_bytes = sizes(connection, "odds_candles")["total"]
-    medians = {name: (statistics.median(ours), statistics.median(rows)) for name, (ours, rows) in read.items()}
-    tails = {name: (p95(ours), p95(rows)) for name, (ours, rows) in read.items()}
+    middle = {name: {way: statistics.median(took) for way, took in ways.items()} for name, ways in read.items()}
+    tail = {name: {way: p95(took) for way, took in ways.items()} for name, ways in read.items()}
     batch, rows_batch = statistics.median(inserted["ours"]), statistics.median(inserted["rows"])
     values: dict[str, Any] = {
         "days": chosen.days,
@@ -319,12 +250,17 @@ def main() -> None:
         "insert_batch_p95_ms": p95(inserted["ours"]),
         "rows_layout_insert_batch_ms": rows_batch,
         "insert_speedup_vs_rows": rows_batch / batch,
-        "history_p95_ms": tails["history"][0],
-        "worst_read_p95_ms": max(ours for ours, _ in tails.values()),
-        **{f"{name}_p50_ms": ours for name, (ours, _) in medians.items()},
-        **{f"{name}_p95_ms": ours for name, (ours, _) in tails.items()},
-        **{f"rows_layout_{name}_p50_ms": rows for name, (_, rows) in medians.items()},
-        **{f"{name}_speedup_vs_rows": rows / ours for name, (ours, rows) in medians.items()},
+        "history_p95_ms": tail["history"]["ours"],
+        "worst_read_p95_ms": max(of_read["ours"] for of_read in tail.values()),
+        **{f"{name}_p50_ms": of_read["ours"] for name, of_read in middle.items()},
+        **{f"{name}_p95_ms": of_read["ours"] for name, of_read in tail.items()},
+        **{f"rows_layout_{name}_p50_ms": of_read["rows"] for name, of_read in middle.items() if "rows" in of_read},
+        **{f"rows_layout_{name}_p95_ms": of_read["rows"] for name, of_read in tail.items() if "rows" in of_read},
+        **{
+            f"{name}_speedup_vs_rows": of_read["rows"] / of_read["ours"]
+            for name, of_read in middle.items()
+            if "rows" in of_read
+        },
         "candles_of_a_day_ms": candles_ms,
         "candles_of_a_day_bytes": candles_bytes,
         "fill_s": filled_s,
@@ -355,8 +291,12 @@ def main() -> None:
         [
             (
                 asked[name].title,
-                *(f"{value:.2f}" for value in (medians[name][0], tails[name][0], medians[name][1], tails[name][1])),
-                f"{medians[name][1] / medians[name][0]:.1f}",
+                *(
+                    f"{of_name[name][way]:.2f}" if way in of_name[name] else ""
+                    for way in ("ours", "rows")
+                    for of_name in (middle, tail)
+                ),
+                f"{middle[name]['rows'] / middle[name]['ours']:.1f}" if "rows" in middle[name] else "",
             )
             for name in asked
         ],

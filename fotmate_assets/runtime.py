@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> list[str]:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import OperationalError
 
-    from fotmate_assets.core import migrations
+    from fotmate_assets.core import migrations, timescale
     from fotmate_assets.core.object_store import S3Store, open_store
 
     done = []
@@ -87,10 +87,13 @@ def prepare(settings: Settings) -> list[str]:
             owner = create_engine(settings.database_owner_url.get_secret_value())
             try:
                 before, after = migrations.upgrade(owner)
+                odds_in = timescale.settle(owner, settings.timescale)
             finally:
                 owner.dispose()
         if before != after:
             done.append(f"database schema: {before or 'empty'} -> {after}")
+        if "moved" in odds_in or "refused" in odds_in:
+            done.append(odds_in)
     for name in ("raw_url", "lake_url", "tracking_url"):
         with _answering(f"FOTMATE_{name.upper()}", BotoCoreError, ClientError, ValueError):
             store = open_store(getattr(settings, name), settings.s3_endpoint_url)

@@ -344,9 +344,16 @@ def test_every_order_of_the_tied_pays(tied: int, pool: Pool) -> None:
 
 
 def test_numbers_ascend_unless_their_order_counts() -> None:
-    for pool in Pool:
-        expected = "10-2-7" if pool in ORDERED_POOLS else "2-7-10"
-        assert combination(pool, (10, 2, 7)) == expected
+    for pool in set(Pool) - {Pool.EXT}:
+        expected = "10-7-2" if pool in ORDERED_POOLS else "2-7-10"
+        assert combination(pool, (10, 7, 2)) == expected
+
+
+def test_the_first_of_an_exacta_trio_stays_first_and_the_others_ascend() -> None:
+    assert combination(Pool.EXT, (10, 7, 2)) == "10-2-7"
+    assert paying_combinations(Pool.EXT, {7: 1, 2: 2, 9: 3, 4: 4}, 7) == {"7-2-9"}
+    assert paying_combinations(Pool.EXT, {7: 1, 2: 1, 9: 3, 4: 4}, 7) == {"7-2-9", "2-7-9"}
+    assert paying_combinations(Pool.EXT, {7: 1, 9: 2, 2: 3, 4: 3}, 7) == {"7-2-9", "7-4-9"}
     assert {Pool.EXA, Pool.TRI} <= ORDERED_POOLS
     assert ORDERED_POOLS.isdisjoint({Pool.QNL, Pool.QPL, Pool.TLA})
 

@@ -149,7 +149,7 @@ def refresh_candles(connection: Connection, days: Sequence[date]) -> int:
             {
                 "race_ids": sorted({race_id for race_id, _, _, _ in changed}),
                 "pools": list(STORED),
-                "first": min(start_of(start_at, max(MINUTES)) for _, _, _, start_at in changed),
+                "first": min(start_at for _, _, _, start_at in changed),
             },
         )
         candles = [

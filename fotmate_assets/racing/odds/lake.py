@@ -29,6 +29,7 @@ import polars as pl
 from sqlalchemy import Connection, select
 
 from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore
+from fotmate_assets.core.postgres import lock_for_transaction
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds.model import OddsRow
 from fotmate_assets.racing.odds.store import FINAL, fetch
@@ -119,6 +120,11 @@ def key_of(day: date) -> str:
     return f"{PREFIX}race_date={day.isoformat()}/part.parquet"
 
 
+def lock_of(day: date) -> str:
+    """The lock of those who write a day's object, or retire the day."""
+    return f"odds lake {day.isoformat()}"
+
+
 # Content -------------------------------------------------------------------------------------------------------------
 
 
@@ -202,8 +208,10 @@ def write_day(connection: Connection, store: ObjectStore, day: date) -> LakeDay 
 
     The lake keeps rows that Postgres does not have (any more): those of a day that was retired, above all. Only final
     odds are replaced, by those that Postgres has of the race and pool. Content that is there already is not written
-    again. Raises LakeError for an object that cannot be read, and for a retired day without one.
+    again. Part of the transaction, whose end lets the next one write this day. Raises LakeError for an object that
+    cannot be read, and for a retired day without one.
     """
+    lock_for_transaction(connection, lock_of(day))
     held = read_object(store, day) if store.exists(key_of(day)) else None
     if held is None and retired_days(connection, [day]):
         raise LakeError(f"{store.url_of(key_of(day))} is missing, and race date {day} was retired from Postgres")

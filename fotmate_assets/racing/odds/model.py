@@ -8,10 +8,11 @@ not, so that an index means the same combination for as long as the declaration 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum
 from functools import lru_cache
@@ -154,7 +155,7 @@ class OddsSnapshot:
     pools: tuple[PoolOdds, ...]
     source_ts: datetime | None
     """The source's own clock; None where it tells none."""
-    content: bytes | None = field(default=None, repr=False)
+    content: bytes | None = dataclasses.field(default=None, repr=False)
     """The document as it came; None for what has no bytes of its own."""
     raw_sha256: str | None = None
     """Address of the document where it is in the raw zone already."""

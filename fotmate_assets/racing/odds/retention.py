@@ -14,14 +14,14 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore
-from fotmate_assets.core.postgres import in_transaction
+from fotmate_assets.core.postgres import in_transaction, lock_for_transaction
 from fotmate_assets.racing.model import KST
 from fotmate_assets.racing.odds.lake import (
     LakeError,
-    LakeObject,
     content_sha256,
     days_in,
     digests,
+    lock_of,
     postgres_groups,
     read_object,
 )
@@ -61,7 +61,7 @@ def retire(engine: Engine, store: ObjectStore, before: date) -> RetentionReport:
     retired, kept = {}, {}
     for day in _candidates(engine, store, before):
         try:
-            retired[day] = _retire_day(engine, read_object(store, day), day)
+            retired[day] = _retire_day(engine, store, day)
         except ObjectMissingError:
             kept[day] = "the lake does not hold it"
         except (LakeError, _DifferError) as error:
@@ -82,16 +82,16 @@ def _candidates(engine: Engine, store: ObjectStore, before: date) -> list[date]:
     return sorted(there | unknown)
 
 
-def _retire_day(engine: Engine, held: LakeObject, day: date) -> int:
-    in_lake = digests(held.table)
-    told = held.day.content
-    if (told.content_sha256, told.rows, told.race_date) != (content_sha256(in_lake), len(in_lake), day):
-        raise _DifferError(f"{held.day.url} does not hold what it says")
-
+def _retire_day(engine: Engine, store: ObjectStore, day: date) -> int:
     def work(connection: Connection) -> int:
         # One state of the table for the proof and the deletion. What another transaction adds stays; where one deletes
         # or changes a row of the day, this one fails and is tried again.
         connection.execute(text("set transaction isolation level repeatable read"))
+        lock_for_transaction(connection, lock_of(day))
+        held = read_object(store, day)
+        in_lake, told = digests(held.table), held.day.content
+        if (told.content_sha256, told.rows, told.race_date) != (content_sha256(in_lake), len(in_lake), day):
+            raise _DifferError(f"{held.day.url} does not hold what it says")
         here = [(name, digests(group)) for name, group in postgres_groups(connection, day)]
         rows = {digest for _, of_group in here for digest in of_group}
         entered = connection.scalar(select(odds_retired.c.rows).where(odds_retired.c.race_date == day))

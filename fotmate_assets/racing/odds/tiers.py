@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 
 import polars as pl
@@ -55,10 +54,9 @@ class LakeOdds:
 
     def history(self, race_id: str, pool: Pool | None = None) -> list[OddsRow]:
         """See `OddsReader`; nothing of a race whose date was not retired."""
-        found = re.search(r"-(\d{4})(\d\d)(\d\d)-\d+$", race_id)
-        days = self.held([date(*map(int, found.groups()))]) if found else set()
-        rows = self._rows(sorted(days), pool, race_id)
-        return [row for row in rows if row.source != FINAL]
+        day = _day_of(race_id)
+        days = self.held([day]) if day is not None else set()
+        return [row for row in self._rows(sorted(days), pool, race_id) if row.source != FINAL]
 
     def edges(self, days: Sequence[date], pool: Pool) -> list[tuple[OddsRow, OddsRow]]:
         """See `OddsReader`."""
@@ -84,3 +82,10 @@ class LakeOdds:
             condition &= pl.col("race_id") == race_id
         late = postgres_frame(self._connection, days).filter(condition)
         return odds_rows(overlaid(read_frame(self._store, days, condition), late))
+
+
+def _day_of(race_id: str) -> date | None:
+    """The race date, which is in a race's id; None for what is no id of ours."""
+    with suppress(IndexError, ValueError):
+        return datetime.strptime(race_id.split("-")[-2], "%Y%m%d").date()  # noqa: DTZ007 - a date
+    return None

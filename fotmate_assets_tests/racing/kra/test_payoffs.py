@@ -5,7 +5,8 @@ from itertools import combinations, permutations
 
 import pytest
 
-from fotmate_assets.racing.model import Meeting, Payoff, Pool
+from fotmate_assets.racing.model import Meeting, Payoff, Pool, Sport
+from fotmate_assets.racing.odds.model import SOLD
 from fotmate_assets.racing.sources.source import Listing
 from fotmate_assets_tests.racing.kra.samples import (
     Row,
@@ -55,7 +56,7 @@ SALES = [
 
 def test_the_sales_declare_the_winning_combinations() -> None:
     found = paid(plans(1), listing("API179_1", SALES))
-    assert {pool for pool, _ in found} == set(Pool) - {Pool.POOL6, Pool.POOL7, Pool.POOL8}
+    assert {pool for pool, _ in found} == set(SOLD[Sport.HORSE])
     assert found[Pool.TRI, "3-1-2"] == Payoff(
         Pool.TRI, "3-1-2", 1077.1, pool_label="삼쌍", pool_sales_krw=70_000_000, service="API179_1"
     )

@@ -1,4 +1,4 @@
-"""A race day followed by a running daemon: servers, code server and daemon of its own, and a clock that may run fast."""
+"""A race day followed by a running daemon: servers and processes of its own, and a clock that may run fast."""
 
 from __future__ import annotations
 
@@ -64,6 +64,10 @@ class LiveHouse:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def stop_all(self) -> None:
+        for name in list(self.running):
+            self.stop(name)
 
     def restart(self, name: str) -> None:
         self.stop(name)
@@ -158,7 +162,7 @@ def live_house(home: Path, clock: FastClock, **environment: str) -> Iterator[Liv
             "daemon": [*python, "dagster._daemon", "run", *workspace],
         }
         house = LiveHouse(home, told, clock, {}, commands)
-        cleanup.callback(lambda: [house.stop(name) for name in list(house.running)])
+        cleanup.callback(house.stop_all)
         setup = [sys.executable, "-c", "from fotmate_assets import runtime; runtime.connect(); runtime.instance()"]
         subprocess.run(setup, env=told, check=True, capture_output=True)
         house.start("code-server")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, SensorResult, SkipReason, build_sensor_context
@@ -69,19 +69,20 @@ def test_final_odds_of_a_race_date_are_those_that_the_portal_published(
 ) -> None:
     assert final.success and not errors_of(final)
     rows = house.rows("select race_id, pool, field, odds from odds_snapshots where source = 'portal_final'")
-    published = {}
+    published: dict[Any, dict[tuple[int, ...], float]] = {}
     for meeting in house.simulator.calendar.meetings(DAY):
         if meeting.track.sport is Sport.HORSE:
             for state in house.simulator.states(meeting, datetime.max.replace(tzinfo=UTC)):
                 pools = [pool for pool in (Pool.WIN, Pool.EXA, Pool.TRI) if sold(state, pool)]
                 published |= {(state.race.race_id, pool): true_odds(state, pool) for pool in pools}
     assert published
-    stored = {
-        (row[0], row[1]): dict(zip(combinations(Pool(row[1]), tuple(row[2])), row[3], strict=True)) for row in rows
-    }  # type: ignore[arg-type, call-overload]
+    stored: dict[Any, dict[tuple[int, ...], float]] = {}
+    for race_id, pool, field, prices in rows:
+        of_pool = combinations(Pool(str(pool)), tuple(cast(list[int], field)))
+        stored[race_id, pool] = dict(zip(of_pool, cast(list[float], prices), strict=True))
     for key, odds in published.items():
-        prices = {numbers: price for numbers, price in stored[key].items() if price > 0}
-        assert prices == {numbers: pytest.approx(price, rel=1e-6) for numbers, price in odds.items() if price < 9999.9}
+        told = {numbers: price for numbers, price in stored[key].items() if price > 0}
+        assert told == {numbers: pytest.approx(price, rel=1e-6) for numbers, price in odds.items() if price < 9999.9}
 
 
 def test_final_odds_are_labelled_final_simulated_and_not_live(house: House, final: ExecuteInProcessResult) -> None:
@@ -178,7 +179,7 @@ def test_a_tick_captures_what_falls_due_and_tells_one_event(house: House) -> Non
     told = tick(house, OddsMarket(source="simulated"))
     assert isinstance(told, SensorResult)
     [event] = told.asset_events
-    values = {name: value.value for name, value in event.metadata.items()}
+    values: dict[str, Any] = {name: value.value for name, value in event.metadata.items()}
     assert (values["captured_slots"], values["missed_slots"], values["races"]) == (2, 0, 2)
     assert (values["source"], values["live"], values["simulated"]) == ("simulated", True, True)
     assert 0 <= values["latest_s"] < 1

@@ -189,6 +189,15 @@ def test_a_recording_that_starts_late_is_not_told_before_and_guesses_nothing(tmp
     assert win(replay, 420) == [2.0, 4.0, 8.0]
 
 
+def test_a_recording_that_starts_late_is_whole_from_its_next_image_on(tmp_path: Path) -> None:
+    replay = replay_of(
+        tmp_path,
+        message(300, change("1.1", rc=traded(_11=2.0))),
+        message(360, change("1.1", definition(), traded(_12=4.0), img=True)),
+    )
+    assert win(replay, 360) == [UNSOLD, 4.0, UNSOLD]
+
+
 def test_messages_that_are_no_changes_and_lack_a_clk_do_no_harm(tmp_path: Path) -> None:
     replay = replay_of(
         tmp_path,
@@ -220,6 +229,12 @@ def test_a_removed_runner_is_scratched_from_its_removal_on(tmp_path: Path) -> No
     assert win(replay, 89.999) == [2.0, 3.0, UNSOLD]
     assert win(replay, 90) == [2.0, SCRATCHED, UNSOLD]
     assert win(replay, 180) == [1.5, SCRATCHED, UNSOLD]
+
+
+def test_an_image_does_not_bring_a_removed_runner_back(tmp_path: Path) -> None:
+    removed = message(60, change("1.1", definition(removed={12: 60})))
+    replay = replay_of(tmp_path, OPENING, removed, message(90, change("1.1", rc=traded(_11=2.5), img=True)))
+    assert win(replay, 90) == [2.5, SCRATCHED, UNSOLD]
 
 
 def test_a_removed_runner_that_comes_back_has_a_price_again(tmp_path: Path) -> None:
@@ -324,9 +339,10 @@ def test_a_suspended_market_keeps_its_prices(tmp_path: Path) -> None:
         tmp_path,
         OPENING,
         message(60, change("1.1", definition(status="SUSPENDED"))),
+        message(90, change("1.1", rc=traded(_11=2.2))),
         message(120, change("1.1", definition(), traded(_11=2.4))),
     )
-    assert [win(replay, seconds)[0] for seconds in (60, 120)] == [2.0, 2.4]
+    assert [win(replay, seconds)[0] for seconds in (60, 90, 120)] == [2.0, 2.2, 2.4]
 
 
 def test_the_post_time_moves_with_the_definition(tmp_path: Path) -> None:
@@ -448,7 +464,7 @@ def test_streams_and_our_own_recordings_are_not_one_source(tmp_path: Path) -> No
     own = tmp_path / "own.jsonl"
     own.write_bytes(document() + b"\n")
     error = refusal(lambda: Replay([written(tmp_path / "stream", OPENING), own]))
-    assert error.verdict is Verdict.MALFORMED
+    assert (error.verdict, "as one source" in error.reason) == (Verdict.MALFORMED, True)
 
 
 # Real streams -------------------------------------------------------------------------------------------------------

@@ -146,6 +146,12 @@ def test_a_candle_is_live_only_when_all_of_it_is_and_simulated_when_any_is() -> 
     assert (candle.source, candle.is_live, candle.is_simulated) == ("replay", False, True)
 
 
+def test_a_candle_is_as_new_as_what_came_in_last() -> None:
+    late = row([2.0], OFF, ingested_at=OFF + 9 * MINUTE)
+    (candle,) = make_candles([late, row([3.0], OFF + SECOND)], 1)
+    assert candle.made_from_at == OFF + 9 * MINUTE
+
+
 @given(snapshots())
 def test_prices_lie_between_low_and_high(rows: list[OddsRow]) -> None:
     for candle in make_candles(rows, 1):
@@ -243,6 +249,16 @@ def test_a_snapshot_that_came_in_unnoticed_earlier_is_not_left_out(database: Dat
     insert(database, [slow])
     assert refresh(database) == 2
     assert stored(database) == from_scratch([first, slow])
+
+
+def test_a_snapshot_in_place_of_another_is_not_taken_for_it(database: Database) -> None:
+    insert(database, [row([2.5], OFF)])
+    refresh(database)
+    database.execute("delete from odds_snapshots")
+    other = row([9.0], OFF, ingested_at=OFF + 9 * MINUTE)
+    insert(database, [other])
+    assert refresh(database) == 2
+    assert stored(database) == from_scratch([other])
 
 
 def test_candles_outlive_the_snapshots_they_were_made_of(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""The collector as production runs it: a daemon's sensor loop over a code server, and all of them restarted on the way."""
+"""The collector as production runs it: a daemon's sensor loop over a code server, all restarted on the way."""
 
 from __future__ import annotations
 

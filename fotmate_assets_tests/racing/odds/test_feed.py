@@ -106,6 +106,17 @@ def test_a_feed_can_be_used_again_in_another_loop(upstream: Upstream) -> None:
     asked(feed)
 
 
+def test_a_feed_can_be_used_again_after_it_was_closed(upstream: Upstream) -> None:
+    async def twice() -> None:
+        feed = feed_at(upstream)
+        for _ in range(2):
+            await feed.snapshot(RACE, OFF)
+            await feed.close()
+
+    asyncio.run(twice())
+    assert len(upstream.requests) == 2
+
+
 def test_a_mapping_reads_the_feeds_own_format(tmp_path: Path) -> None:
     own = json.dumps([{"p": "WIN", "n": 1, "o": "3.4"}]).encode()
     with Upstream(tmp_path, routes={"/odds/": lambda _: Response(200, JSON, own)}) as upstream:

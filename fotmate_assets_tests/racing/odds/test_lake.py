@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
@@ -110,7 +111,8 @@ def test_the_object_says_whose_odds_it_holds_and_whether_they_are_simulated(
     live = row([2.0, 3.0], source="tote", is_simulated=False)
     assert written(database, bucket, live).content.sources == ("tote",)
     assert not read_object(bucket, DAY).day.content.is_simulated
-    made = written(database, bucket, row([2.0, 3.0], OFF - MINUTE), final(live, OFF + MINUTE))
+    in_next_group = random_row(1, Pool.EXA, source="tote", is_simulated=False)
+    made = written(database, bucket, row([2.0, 3.0], OFF - MINUTE), final(live, OFF + MINUTE), in_next_group)
     assert (made.content.sources, made.content.is_simulated) == (("portal_final", "simulated", "tote"), True)
 
 
@@ -217,9 +219,11 @@ def test_writing_a_day_never_takes_snapshots_out_of_the_lake(database: Database,
     kept = write(database, bucket)
     assert kept is not None
     assert not kept.written
-    late = random_row(3, Pool.QNL, OFF - 3 * MINUTE, race_id="horse-jeju-20261121-07")
+    late = random_row(3, Pool.QNL, OFF - 3 * MINUTE, race_id="horse-seoul-20261121-07")
     written(database, bucket, late)
     assert comparable(read_day(bucket, DAY)) == in_order([*rows, late])
+    races = [each["race_id"] for each in read_object(bucket, DAY).table.to_pylist() if each["pool"] != "WIN"]
+    assert races == sorted(races)
 
 
 def test_final_odds_that_were_replaced_leave_the_lake(database: Database, bucket: S3Store) -> None:
@@ -246,6 +250,25 @@ def test_a_retired_day_that_the_lake_lost_is_not_written_anew_from_its_last_rows
     assert not bucket.exists(key_of(DAY))
     with odds_reader(database.engine, bucket) as reader, pytest.raises(ObjectMissingError):
         reader.history(RACE)
+
+
+def test_two_who_write_a_day_at_once_lose_no_row(database: Database, bucket: S3Store) -> None:
+    rows = race_day()
+    insert(database, *rows)
+    with database.engine.connect() as first, ThreadPoolExecutor() as pool:
+        write_day(first, bucket, DAY)
+        second = pool.submit(write, database, bucket)
+        waiting = """
+            select count(*) from pg_locks where locktype = 'advisory' and not granted
+            and database = (select oid from pg_database where datname = current_database())
+        """
+        while database.execute(waiting) == [(0,)]:
+            assert not second.done()
+        insert(database, row([2.5, 3.5], OFF - 2 * MINUTE))
+        first.commit()
+        made = second.result()
+    assert made is not None
+    assert made.content.rows == len(rows) + 1
 
 
 # --- both tiers

@@ -226,6 +226,7 @@ def put(path: str, value: Any) -> dict[str, Any]:
         ("/data/race/no", ...),
         ("/data/race/day", "20261122"),
         ("/test", "no"),
+        ("/test", 0),
         ("/test", True),
     ],
 )
@@ -241,6 +242,7 @@ def test_a_combination_at_two_prices_is_refused(nested: FeedMapping) -> None:
 def test_a_document_of_another_shape_is_refused(nested: FeedMapping) -> None:
     assert refused(nested, put("/data/pools", "closed")).field == "/data/pools/*/lines/*"
     assert refused(nested, put("/data/pools/2/lines", ...)).field == "/data/pools/*/lines/*"
+    assert refused(made(**FLAT), {"rows": "closed"}).field == "/rows/*"
 
 
 def test_null_is_no_price_where_the_mapping_does_not_say_what_it_means() -> None:

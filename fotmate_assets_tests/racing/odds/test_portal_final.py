@@ -73,8 +73,9 @@ def test_a_grid_is_read_and_what_it_lacks_is_untold() -> None:
 
 
 def test_zero_is_missing_and_the_cap_is_no_price() -> None:
-    found = told(odds(1, "단승식", [1], 3.4), odds(1, "단승식", [2], 0), odds(1, "단승식", [3], ODDS_CAP))
-    assert win(found) == {"1": 3.4, "2": UNTOLD, "3": CAPPED, "4": UNTOLD}
+    given = {1: 3.4, 2: 0, 3: ODDS_CAP, 4: 12_000}
+    found = told(*(odds(1, "단승식", [number], price) for number, price in given.items()))
+    assert win(found) == {"1": 3.4, "2": UNTOLD, "3": CAPPED, "4": CAPPED}
 
 
 def test_what_the_card_has_withdrawn_is_scratched() -> None:

@@ -176,6 +176,13 @@ def test_the_history_of_a_combination_is_one_column(reader: PostgresOdds) -> Non
         queries.odds_history(reader, RACE, combination=(7,))
 
 
+def test_a_combination_is_found_in_any_order_where_its_pool_has_none() -> None:
+    made = random_row(1, Pool.QNL)
+    (series,) = queries.odds_history(ListOdds([made], {}), RACE, Pool.QNL, (7, 2))
+    assert series.combinations == ((2, 7),)
+    assert series.odds.tolist() == [[made.odds[combination_index(Pool.QNL, made.field, (2, 7))]]]
+
+
 def test_another_field_or_source_begins_another_series() -> None:
     rows = [
         row([2.0, 3.0], OFF),

@@ -149,6 +149,11 @@ def test_a_packed_recording_that_is_cut_short_is_refused(tmp_path: Path, suffix:
     assert (error.verdict, error.document) == (Verdict.MALFORMED, path.name)
 
 
+def test_blank_lines_are_nothing(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_bytes(b"\n" + told(ONE, 10, 2.0) + b"\n \n" + told(ONE, 5, 3.0))
+    assert [price_at(Replay([tmp_path / "r.jsonl"]), ONE, minutes) for minutes in (7, 5)] == [2, 3]
+
+
 def test_a_recording_without_documents_is_empty(tmp_path: Path) -> None:
     (tmp_path / "none.jsonl").write_bytes(b"\n")
     assert refused([tmp_path / "none.jsonl"]).verdict is Verdict.EMPTY_UNEXPECTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 
 from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.postgres import make_engine
+from fotmate_assets.embedded.process import wait_until
 from fotmate_assets.racing.cadence import LATEST, Phase, Slot, SlotVerdict, plan
 from fotmate_assets.racing.odds.outcomes import Batch, Outcome
 from fotmate_assets.racing.odds.slots import (
@@ -167,6 +169,22 @@ def test_a_race_that_vanishes_from_the_calendar_has_no_slot_to_come(slate: Datab
     slate.execute("delete from races")
     look(slate, OFF - 3 * MINUTE)
     assert account_of(slate) == []
+
+
+def test_a_slot_that_another_collector_is_just_deciding_is_not_taken_out_of_the_plan(slate: Database) -> None:
+    race_id = put_race(slate)
+    look(slate, OFF - MINUTE)
+    change(slate, race_id, status="cancelled")
+    with slate.engine.begin() as other:
+        account(other, [outcome(race_id, plan(OFF)[-1])], "market", is_simulated=True)
+        looking = threading.Thread(target=look, args=(slate, OFF - SECOND))
+        looking.start()
+        waiting = (
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        assert wait_until(lambda: slate.execute(waiting) == [(1,)], 10)
+    looking.join()
+    assert standing(slate) == [(OFF - 30 * SECOND, "planned"), (OFF, "ok")]
 
 
 # Deciding

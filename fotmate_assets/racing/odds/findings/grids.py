@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, text
 
 from fotmate_assets.core.model import Finding
-from fotmate_assets.racing.model import Pool, Sport, combination
+from fotmate_assets.racing.model import Pool, combination
 from fotmate_assets.racing.odds.findings.words import ACTED_ON, clock, named, of_day, runners
 from fotmate_assets.racing.odds.model import NUMBERS_IN, combinations
 from fotmate_assets.racing.odds.store import FINAL
@@ -25,7 +25,7 @@ _GRIDS = text("""
     from odds_snapshots where race_date = :day order by race_id, observed_at, pool
 """)
 _DECLARED = text("""
-    select e.race_id, r.sport, r.status = 'finished' as is_over, e.start_no, e.is_scratched,
+    select e.race_id, r.status = 'finished' as is_over, e.start_no, e.is_scratched,
            c.observed_at as scratched_at
     from entries e join races r using (race_id)
     left join lateral (
@@ -47,10 +47,6 @@ class _Grid:
     stray: tuple[str, ...]
     """Combinations marked scratched that have no such runner."""
 
-    @property
-    def is_final(self) -> bool:
-        return bool(self.row.source == FINAL)
-
 
 class _Fault(NamedTuple):
     """Something wrong at one instant; those of one field and kind are told as one."""
@@ -67,7 +63,7 @@ def grid_complete(connection: Connection, key: str) -> list[Finding]:
     The field is that of the entries; none of the starters' combinations is untold; all combinations of a scratched
     runner are marked so in every pool of the instant, from two minutes after the entries have it on, and after the
     race nobody else is. A pool that is not sold for a race is absent throughout; one that has appeared stays, unless a
-    scratch leaves too few runners for it. Of final odds, KSPO tells those that paid only: they may be untold there.
+    scratch leaves too few runners for it.
     """
     declared: dict[str, list[Row[Any]]] = defaultdict(list)
     for entry in connection.execute(_DECLARED, of_day(key)):
@@ -118,8 +114,7 @@ def _faults(grid: _Grid, declared: Sequence[Row[Any]]) -> Iterator[_Fault]:
         yield _Fault(pool.value, "no price", at, "an odds of 0 or no number, which is no price")
     by_place = combinations(pool, grid.field)
     untold = [by_place[place - 1] for place in row.untold if grid.gone.isdisjoint(by_place[place - 1])]
-    paid_only = grid.is_final and bool(declared) and declared[0].sport != Sport.HORSE
-    if untold and not paid_only:
+    if untold:
         names = named([combination(pool, numbers) for numbers in untold])
         yield _Fault(pool.value, "untold", at, f"{len(untold)} of {expected} combinations are not told: {names}")
     if grid.stray:
@@ -146,7 +141,7 @@ def _disagreements(grids: Sequence[_Grid]) -> Iterator[_Fault]:
     """Pools of one instant that do not agree who is scratched, and pools that are missing after they had appeared."""
     instants: dict[datetime, dict[Pool, _Grid]] = defaultdict(dict)
     for grid in grids:
-        if not grid.is_final:
+        if grid.row.source != FINAL:
             instants[grid.row.observed_at][grid.pool] = grid
     out: dict[datetime, frozenset[int]] = {}
     for at, pools in instants.items():

@@ -195,10 +195,7 @@ class Market:
     def _define(self, definition: _Definition, pt: int) -> None:
         self.names.update({runner.id: runner.name for runner in definition.runners if runner.name})
         for runner in definition.runners:
-            if runner.id not in self.priorities:
-                taken = self.priorities.values()
-                own = runner.sortPriority
-                self.priorities[runner.id] = max(taken) + 1 if own in taken else own
+            self.priorities.setdefault(runner.id, runner.sortPriority)
         self._is_over |= (
             definition.inPlay
             or definition.bspReconciled
@@ -317,7 +314,7 @@ class Exchange:
 
 def numbered(markets: Sequence[Market]) -> dict[int, int]:
     """Start number of every runner, by id, of the markets of one race, the first of which counts first."""
-    names = {id_: name for market in reversed(markets) for id_, name in market.names.items()}
+    names = {id_: name for market in markets for id_, name in market.names.items()}
     priorities: dict[int, int] = {}
     for market in markets:
         for id_, priority in market.priorities.items():

@@ -141,6 +141,13 @@ def race_days(today: date) -> list[date]:
     return sorted(set(found))
 
 
+def _has_horses(day: date) -> bool:
+    from fotmate_assets.embedded.portal.calendar import RaceCalendar
+    from fotmate_assets.racing.model import Sport
+
+    return any(meeting.track.sport is Sport.HORSE for meeting in RaceCalendar(PORTAL_SEED).meetings(day))
+
+
 def record_odds(folder: Path, day: date) -> None:
     """Write what a simulated market would have shown of a race date as a recording, once: one that knew as much as the
     simulated portal's, whose final odds follow.
@@ -166,7 +173,7 @@ def record_odds(folder: Path, day: date) -> None:
 
 
 def materialize(definitions: Definitions, dagster: DagsterInstance, recordings: Path) -> tuple[list[Row], bool]:
-    """Run the catalogue, every sample season, the race days and the odds of the last of them with their checks; the
+    """Run the catalogue, every sample season, the race days and the odds of the horses' one with their checks; the
     summary, and whether all went well.
     """
     from fotmate_assets.football.assets import ASSETS, CATALOGUE
@@ -179,12 +186,13 @@ def materialize(definitions: Definitions, dagster: DagsterInstance, recordings: 
     days = [key for keys in of_days for key in keys]
     today = datetime.now(KST).date()
     raced = race_days(today)
+    followed = next(day for day in raced if _has_horses(day))
     work: list[tuple[str, str | None, Sequence[AssetKey]]] = [
         ("season catalogue", None, [CATALOGUE]),
         *((season, season, seasons) for season in SEASONS),
         ("race tracks", None, list(tracks)),
         *((f"race day {day}", day.isoformat(), days) for day in raced),
-        (f"odds of {raced[-1]}", raced[-1].isoformat(), [asset.key for asset in ODDS]),
+        (f"odds of {followed}", followed.isoformat(), [asset.key for asset in ODDS]),
         ("ingestion status", None, [AssetKey(["ops", "ingestion_status"])]),
     ]
     rows: list[Row] = []
@@ -193,7 +201,7 @@ def materialize(definitions: Definitions, dagster: DagsterInstance, recordings: 
         times: dict[str, float] = {}
         config: dict[str, Any] = {}
         if assets[0] == ODDS[0].key:
-            record_odds(recordings, raced[-1])
+            record_odds(recordings, followed)
             config = {"ops": {"racing__odds_snapshots": {"config": {"source": "REPLAY"}}}}
         with progress(title) as show:
 

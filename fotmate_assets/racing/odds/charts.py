@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from fotmate_assets.racing.cadence import SlotStatus
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds.model import OddsRace
-from fotmate_assets.racing.odds.pictures import CapturedSlots, Move, RaceSlots, WinOdds
+from fotmate_assets.racing.odds.moves import sudden_moves
+from fotmate_assets.racing.odds.pictures import CapturedSlots, RaceSlots, WinOdds
 from fotmate_assets.racing.odds.queries import OddsReader
 
 
@@ -27,11 +28,6 @@ def win_odds_of(connection: Connection, reader: OddsReader, races: Sequence[Odds
         text("select race_id, start_no, runner_name from entries where race_id = any(:race_ids)"), ids
     ):
         names[row.race_id][row.start_no] = row.runner_name
-    moves: dict[str, list[Move]] = defaultdict(list)
-    for row in connection.execute(
-        text("select * from odds_moves where race_id = any(:race_ids) order by race_id, observed_at, start_no"), ids
-    ):
-        moves[row.race_id].append(Move(row.start_no, row.from_at, row.observed_at, row.from_share, row.to_share))
     found = []
     for race in races:
         rows = reader.history(race.race_id, Pool.WIN)
@@ -50,7 +46,7 @@ def win_odds_of(connection: Connection, reader: OddsReader, races: Sequence[Odds
                 last.source,
                 last.is_live,
                 last.is_simulated,
-                moves[race.race_id],
+                sudden_moves(rows),
             )
         )
     return found
@@ -66,15 +62,16 @@ def captured_slots_of(connection: Connection, day: date, races: Sequence[OddsRac
     ):
         slots[row.race_id][row.slot_at] = SlotStatus(row.status)
         told = (row.source, row.is_simulated)
-    if told is None:
+    of_races = [
+        RaceSlots(f"{tracks.get(race.track_id, race.track_id)} {race.race_no}", race.post_time, slots[race.race_id])
+        for race in races
+        if race.race_id in slots
+    ]
+    if told is None or not of_races:
         return None
     return CapturedSlots(
         day,
-        [
-            RaceSlots(f"{tracks.get(race.track_id, race.track_id)} {race.race_no}", race.post_time, slots[race.race_id])
-            for race in races
-            if race.race_id in slots
-        ],
+        of_races,
         told[0],
         is_live=True,
         is_simulated=told[1],

@@ -29,6 +29,7 @@ from fotmate_assets.racing.odds.drawing import (
     png,
 )
 from fotmate_assets.racing.odds.model import Sentinel
+from fotmate_assets.racing.odds.moves import Move
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,18 +37,6 @@ if TYPE_CHECKING:
 
 FAVOURITES = 6
 """Runners in colour: the shortest at the end. Those with a sudden move are too; the others are grey."""
-
-
-@dataclass(frozen=True)
-class Move:
-    """A share of the win pool that rose suddenly."""
-
-    start_no: int
-    from_at: datetime
-    to_at: datetime
-    from_share: float
-    """0 to 1."""
-    to_share: float
 
 
 @dataclass(frozen=True)
@@ -217,7 +206,7 @@ def _mark(axes: Axes, race: WinOdds, move: Move, colour: str) -> None:
     moving = [
         (_place(race, instant), price)
         for instant, price in zip(race.instants, race.odds[move.start_no], strict=True)
-        if move.from_at <= instant <= move.to_at and price > 0
+        if move.from_at <= instant <= move.observed_at and price > 0
     ]
     if not moving:
         return

@@ -17,9 +17,9 @@ from fotmate_assets.racing.cadence import SlotStatus, plan
 from fotmate_assets.racing.model import KST
 from fotmate_assets.racing.odds.drawing import ALARM, CAPTURED, DISTINCT, FAINT, INK
 from fotmate_assets.racing.odds.model import Sentinel
+from fotmate_assets.racing.odds.moves import Move
 from fotmate_assets.racing.odds.pictures import (
     CapturedSlots,
-    Move,
     RaceSlots,
     WinOdds,
     captured_slots_chart,
@@ -34,6 +34,12 @@ INSTANTS = [slot.at for slot in plan(POST)]
 def win_odds(odds: Mapping[int, Sequence[float]], **other: Any) -> WinOdds:
     what: dict[str, Any] = {"source": "feed", "is_live": True, "is_simulated": False, **other}
     return WinOdds("Seoul", 3, POST, {number: f"가람{number}" for number in odds}, INSTANTS, odds, **what)
+
+
+def a_move(start_no: int, slot: int, from_share: float, to_share: float) -> Move:
+    """From one slot (0-based) to the next."""
+    shares = (from_share, to_share, 0.8 / from_share, 0.8 / to_share)
+    return Move("horse-seoul-20261121-03", POST.date(), start_no, *INSTANTS[slot : slot + 2], *shares, "feed", False)
 
 
 def sixteen(**other: Any) -> WinOdds:
@@ -177,14 +183,14 @@ def test_who_has_no_price_at_the_end_has_no_line_to_the_off() -> None:
 
 def test_a_sudden_move_is_marked() -> None:
     path = [6.0] * 22 + [3.0] * 8
-    move = Move(1, INSTANTS[21], INSTANTS[22], 0.13, 0.26)
+    move = a_move(1, 21, 0.13, 0.26)
     plain, marked = (win_odds_chart(win_odds({1: path, 2: [4.0] * 30}, moves=moves)) for moves in ([], [move]))
     assert where(marked, DISTINCT[0]).sum() > where(plain, DISTINCT[0]).sum() + 40
 
 
 def test_an_outsider_with_a_sudden_move_has_a_colour_too() -> None:
     odds = {number: [float(number + 1)] * 30 for number in range(1, 9)} | {9: [60.0] * 25 + [20.0] * 5}
-    move = Move(9, INSTANTS[24], INSTANTS[25], 0.01, 0.07)
+    move = a_move(9, 24, 0.01, 0.07)
     plain, marked = (win_odds_chart(win_odds(odds, moves=moves)) for moves in ([], [move]))
     assert len(columns(plain, DISTINCT[6])) < 20
     assert len(columns(marked, DISTINCT[6])) > 80

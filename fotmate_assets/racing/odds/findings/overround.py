@@ -59,7 +59,7 @@ def overround_in_band(connection: Connection, key: str) -> list[Finding]:
     payout may be anything from 0.70 to 0.80.
 
     An exchange pays out nothing of a pool: the last trades of Betfair's horses (14 declared, 12 ran) sum to 0.989 to
-    1.022 in the last hour, mean 1.004, of dogs (6) to 0.995 to 1.011; best offers to back to 1.018. Its band is 0.95 to
+    1.022 in the last hour, mean 1.004, of dogs (6) to 0.995 to 1.013; best offers to back to 1.018. Its band is 0.95 to
     1.10, once every starter is priced.
 
     Not judged are snapshots with an untold combination (`grid_complete` tells), and two minutes around a scratch.

@@ -38,8 +38,10 @@ def win_odds(odds: Mapping[int, Sequence[float]], **other: Any) -> WinOdds:
 
 def a_move(start_no: int, slot: int, from_share: float, to_share: float) -> Move:
     """From one slot (0-based) to the next."""
-    shares = (from_share, to_share, 0.8 / from_share, 0.8 / to_share)
-    return Move("horse-seoul-20261121-03", POST.date(), start_no, *INSTANTS[slot : slot + 2], *shares, "feed", False)
+    odds = 0.8 / from_share, 0.8 / to_share
+    first, last = INSTANTS[slot : slot + 2]
+    day = POST.date()
+    return Move("horse-seoul-20261121-03", day, start_no, first, last, from_share, to_share, *odds, "feed", False)
 
 
 def sixteen(**other: Any) -> WinOdds:

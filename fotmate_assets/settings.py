@@ -95,10 +95,12 @@ class Settings(BaseSettings):
     )
     odds_source: str | None = Field(
         None,
-        description="Whose live odds are followed: `simulated` (an invented market), or the URL of a licensed feed, with "
-        "`{race_id}`, `{race_date}`, `{track_id}` and `{race_no}` where it wants them. Unset: nobody's.",
+        description="Whose live odds are followed: `simulated` (an invented market), or the URL of a licensed feed, "
+        "with `{race_id}`, `{race_date}`, `{track_id}` and `{race_no}` where it wants them. Unset: nobody's.",
     )
-    odds_feed_name: str = Field("feed", pattern=r"^[a-z0-9_]{1,30}$", description="The feed's name in every row of odds.")
+    odds_feed_name: str = Field(
+        "feed", pattern=r"^[a-z0-9_]{1,30}$", description="The feed's name in every row of its odds."
+    )
     odds_feed_key: SecretStr | None = Field(None, description="Key of the feed, sent as it is in a header.")
     odds_feed_key_header: str = Field("Authorization", description="The header that takes the key.")
     odds_feed_simulated: bool = Field(
@@ -111,12 +113,14 @@ class Settings(BaseSettings):
         None, description="Folder of recorded odds that `racing/odds_snapshots` may replay. Unset: none."
     )
     odds_hot_days: int = Field(
-        60, ge=8, description="Days that odds stay in Postgres; older ones are read from the lake, which holds them all."
+        60,
+        ge=14,
+        description="Days that odds stay in Postgres; older ones are read from the lake, which holds them all.",
     )
     timescale: Literal["auto", "off"] = Field(
         "auto",
-        description="`auto`: where the database has TimescaleDB, the odds become a hypertable; `off`: a plain table, also "
-        "again.",
+        description="`auto`: where the database has TimescaleDB, the odds become a hypertable; `off`: a plain "
+        "table, also again.",
     )
     slack_webhook_url: SecretStr | None = Field(
         None, description="Incoming webhook that alerts are sent to. Unset: alerts are logged."

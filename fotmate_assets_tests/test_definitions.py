@@ -96,4 +96,5 @@ def test_dagster_itself_finds_the_code_location_valid(tmp_path: Path) -> None:
 def test_what_calls_the_outside_world_waits_to_be_started(defs: Definitions) -> None:
     automations = [*(defs.schedules or []), *(defs.sensors or [])]
     running: list[Any] = [each.name for each in automations if each.default_status.value != "STOPPED"]
-    assert running == ["retention_daily", "operations_summary", "operations_status", "failure_alerts"]
+    of_odds = ["racing_odds_day", "odds_retention_daily"]
+    assert running == [*of_odds, "retention_daily", "operations_summary", "operations_status", "failure_alerts"]

@@ -31,7 +31,7 @@ from fotmate_assets.racing.odds.pictures import (
     win_odds_chart,
 )
 from fotmate_assets.racing.odds.races import odds_races
-from fotmate_assets.racing.odds.readers import PostgresOdds
+from fotmate_assets.racing.odds.tiers import odds_reader
 from fotmate_assets.racing.resources import OddsMarket
 from fotmate_assets.racing.sources.kra.source import KRA
 from fotmate_assets.racing.sources.kspo.source import KSPO
@@ -157,16 +157,16 @@ def _picture(png: bytes, title: str) -> MetadataValue[Any]:
     code_version=CODE_VERSION,
     metadata=_stored_in("odds_candles"),
 )
-def odds_candles(context: AssetExecutionContext, postgres: Postgres) -> MaterializeResult[None]:
+def odds_candles(context: AssetExecutionContext, postgres: Postgres, lake: ObjectStorage) -> MaterializeResult[None]:
     """Open, high, low and close of every combination per minute and per 5 minutes, of what has changed; and a chart of
     each race's win odds.
     """
     day = date.fromisoformat(context.partition_key)
     with infrastructure_retried():
         written = in_transaction(postgres.engine, lambda connection: refresh_candles(connection, [day]))
-        with postgres.engine.connect() as connection:
+        with postgres.engine.connect() as connection, odds_reader(postgres.engine, lake.store) as reader:
             rows = connection.scalar(text("select count(*) from odds_candles where race_date = :day"), {"day": day})
-            charts = win_odds_of(connection, PostgresOdds(connection), odds_races(connection, day))
+            charts = win_odds_of(connection, reader, odds_races(connection, day))
     by_track: dict[str, list[WinOdds]] = defaultdict(list)
     for chart in charts:
         by_track[chart.track].append(chart)

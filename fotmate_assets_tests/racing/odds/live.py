@@ -106,13 +106,9 @@ def load_races(house: LiveHouse, first: datetime, between: timedelta, horses: in
     """Horses at Seoul and cycles at Gwangmyeong, their posts by turns from `first` on; how many races."""
     day = first.astimezone(KST).date()
     total = horses + cycles
-    by_turns = {"seoul": [], "gwangmyeong": []}  # type: dict[str, list[datetime]]
+    by_turns: dict[str, list[datetime]] = {"seoul": [], "gwangmyeong": []}
     for number in range(total):
-        track = (
-            "seoul"
-            if len(by_turns["seoul"]) < horses and (number % 2 == 0 or len(by_turns["gwangmyeong"]) >= cycles)
-            else "gwangmyeong"
-        )
+        track = "gwangmyeong" if number % 2 and number // 2 < cycles else "seoul"
         by_turns[track].append(first + number * between)
     for track, posts in by_turns.items():
         card = make_card(track, day, races=len(posts), stage=Stage.CARD)

@@ -70,7 +70,6 @@ _RECORD = np.dtype(
 def payload(rows: Sequence[OddsRow]) -> bytes:
     """Rows as a binary COPY of prices, ready to be sent: the layout pays for nothing but the server's work."""
     epoch = datetime(2000, 1, 1, tzinfo=UTC)
-    keys = {race_id: 10**6 + key for key, race_id in enumerate(sorted({row.race_id for row in rows}))}
     parts = []
     for row in rows:
         part = np.zeros(len(row.odds), _RECORD)
@@ -80,7 +79,8 @@ def payload(rows: Sequence[OddsRow]) -> bytes:
                 part[name] = _RECORD[name.removesuffix("_length")].itemsize
         for name in ("observed_at", "source_ts", "ingested_at"):
             part[name] = (getattr(row, name) - epoch) // timedelta(microseconds=1)
-        part["race_key"], part["pool"], part["odds"] = keys[row.race_id], POOL_KEYS[row.pool], row.odds
+        part["race_key"] = row.race_date.toordinal() * 100 + int(row.race_id[-2:])
+        part["pool"], part["odds"] = POOL_KEYS[row.pool], row.odds
         part["combination"] = np.arange(1, len(row.odds) + 1)
         parts.append(part.tobytes())
     return b"".join([b"PGCOPY\n\xff\r\n\0" + bytes(8), *parts, b"\xff\xff"])

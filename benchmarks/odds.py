@@ -8,6 +8,7 @@ Both layouts hold the same prices in one database. See README.md.
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +27,6 @@ from _odds_market import HORSES_KNOWN, JOCKEYS, MEETINGS, Meeting, odds_rows, ra
 from sqlalchemy import Connection, create_engine, text
 
 from fotmate_assets.racing import queries as cards
-from fotmate_assets.racing.cadence import plan
 from fotmate_assets.racing.model import Pool, Sport
 from fotmate_assets.racing.odds import queries
 from fotmate_assets.racing.odds.candles import refresh_candles
@@ -36,8 +36,8 @@ from fotmate_assets.racing.reads import entry_stats, jockey_stats, win_rate
 
 LAST_DAY = date(2026, 11, 8)
 CARDS = ("races", "entries", "results", "payoffs")
-BATCHES, RACES, DATES, MONTHS = 20, 60, 20, 5
-"""Per round: batches written, races, dates and whole spans read."""
+RACES, DATES, SPANS = 60, 20, 5
+"""Read per round: races, dates and all days."""
 
 
 def fill(database: Database, days: Sequence[date], random: np.random.Generator) -> int:
@@ -79,37 +79,32 @@ def sizes(connection: Connection, table: str) -> dict[str, int]:
 
 
 def measure_insert(database: Database, last: date, rounds: int, random: np.random.Generator) -> dict[str, list[float]]:
-    """Milliseconds to store and commit one instant of 34 horse races, in turn in either layout."""
+    """Milliseconds to store and commit one instant of 34 horse races, in either layout; and the prices of each batch.
+
+    Each round is a race day of its own, all of whose 30 instants are written.
+    """
+
+    def ours(rows: list[OddsRow]) -> None:
+        with database.engine.begin() as connection:
+            insert_rows(connection, rows)
+
+    def as_rows(content: bytes) -> None:
+        with database.engine.begin() as connection:
+            _odds_rows.copy(connection, content)
+
     meeting = Meeting("jeju", Sport.HORSE, 34, timedelta(hours=12), timedelta())
-    of_batch = races_of(last + timedelta(days=1), random, [meeting])
-    by_instant = [list(odds_rows(race, random)) for race in of_batch]
     taken: dict[str, list[float]] = {"ours": [], "rows": [], "prices": []}
-    slots = plan(of_batch[0].off)
-    for number in range(BATCHES * rounds):
-        turn, slot = divmod(number, len(slots))
-        batch = [row for rows in by_instant for row in rows if row.observed_at == slots[slot].at]
-        moved = [_moved(row, turn) for row in batch]
-        payload = _odds_rows.payload(moved)
-        taken["prices"].append(sum(len(row.odds) for row in moved))
-
-        def ours(rows: list[OddsRow] = moved) -> None:
-            with database.engine.begin() as connection:
-                insert_rows(connection, rows)
-
-        def as_rows(content: bytes = payload) -> None:
-            with database.engine.begin() as connection:
-                _odds_rows.copy(connection, content)
-
-        for name, work in (("ours", ours), ("rows", as_rows)):
-            taken[name].append(milliseconds(work))
+    for later in range(1, rounds + 1):
+        rows = [
+            row for race in races_of(last + timedelta(days=later), random, [meeting]) for row in odds_rows(race, random)
+        ]
+        rows.sort(key=attrgetter("observed_at"))
+        batches = [list(batch) for _, batch in groupby(rows, attrgetter("observed_at"))]
+        payloads = [_odds_rows.payload(batch) for batch in batches]
+        taken["prices"] += [sum(len(row.odds) for row in batch) for batch in batches]
+        taken["ours"] += [milliseconds(partial(ours, batch)) for batch in batches]
+        taken["rows"] += [milliseconds(partial(as_rows, payload)) for payload in payloads]
     return taken
-
-
-def _moved(row: OddsRow, days: int) -> OddsRow:
-    """The same a number of days later."""
-    later = timedelta(days=days)
-    values = {name: getattr(row, name) for name in OddsRow.__dataclass_fields__}
-    return OddsRow(**{**values, "observed_at": row.observed_at + later})
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -139,7 +134,7 @@ def reads(connection: Connection, days: Sequence[date], rounds: int, random: np.
     stored = [(race.race_id, race.post_time) for race in connection.execute(_RACES, {"first": days[0]})]
     picked = [stored[index] for index in random.integers(0, len(stored), RACES * rounds)]
     some = [days[index] for index in random.integers(0, len(days), DATES * rounds)]
-    span = [(days[0], days[-1])] * (MONTHS * rounds)
+    span = [(days[0], days[-1])] * (SPANS * rounds)
     horses = [f"{number:07d}" for number in random.integers(HORSES_KNOWN, size=RACES * rounds)]
     jockeys = [f"{number:06d}" for number in random.integers(JOCKEYS, size=DATES * rounds)]
     races = [race_id for race_id, _ in picked]
@@ -188,17 +183,15 @@ def reads(connection: Connection, days: Sequence[date], rounds: int, random: np.
 
 
 def measure_reads(asked: dict[str, Read]) -> dict[str, dict[str, list[float]]]:
-    """Milliseconds per read, of ours and of the rows layout in turn; each subject is read once before it is timed."""
+    """Milliseconds per read, of ours and then of the rows layout; each subject is read once before any is timed."""
     taken: dict[str, dict[str, list[float]]] = {}
     for name, read in asked.items():
         ways = {"ours": read.ours} | ({"rows": read.rows} if read.rows else {})
-        for way in ways.values():
+        taken[name] = {}
+        for way, work in ways.items():
             for subject in dict.fromkeys(read.subjects):
-                way(subject)
-        taken[name] = {way: [] for way in ways}
-        for subject in read.subjects:
-            for way, work in ways.items():
-                taken[name][way].append(milliseconds(partial(work, subject)))
+                work(subject)
+            taken[name][way] = [milliseconds(partial(work, subject)) for subject in read.subjects]
     return taken
 
 
@@ -228,6 +221,7 @@ def main() -> None:
             size = {table: sizes(connection, table) for table in ("odds_snapshots", "price_rows")}
             snapshots = connection.execute(text("select count(*) from odds_snapshots")).scalar_one()
             assert connection.execute(text("select count(*) from price_rows")).scalar_one() == prices
+            gc.freeze()  # the collector should not walk what the filling left behind
             asked = reads(connection, days, chosen.rounds, random)
             read = measure_reads(asked)
         inserted = measure_insert(database, days[-1], chosen.rounds, random)

@@ -29,6 +29,7 @@ from fotmate_assets.racing.cadence import FOLLOWED_FROM, LATEST, SlotVerdict, de
 from fotmate_assets.racing.odds import slots
 from fotmate_assets.racing.odds.outcomes import Batch, Outcome
 from fotmate_assets.racing.odds.polling import Clock, Due, WallClock, answer_by, poll, trace_of
+from fotmate_assets.racing.odds.races import races_to_follow
 from fotmate_assets.racing.odds.slots import LOOK_AHEAD, RaceLocks
 from fotmate_assets.racing.odds.store import insert_rows
 from fotmate_assets.racing.sources.odds.source import OddsSource
@@ -254,7 +255,7 @@ class _Shift:
             closed = slots.close_gap(
                 connection, now, name, is_simulated=is_simulated, busy=busy, planned_until=self._planned_until
             )
-            races = slots.races_to_follow(connection, now - LATEST, now + LOOK_AHEAD + FOLLOWED_FROM)
+            races = races_to_follow(connection, now - LATEST, now + LOOK_AHEAD + FOLLOWED_FROM)
             slots.plan_ahead(connection, races, now, name, is_simulated=is_simulated)
             return races, closed, {race_id for race_id, _ in slots.planned_slots(connection, now - LATEST)}
 

@@ -306,6 +306,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("race_id", "pool", "observed_at", name=op.f("pk_odds_snapshots")),
         comment="Odds as a time series: one row per race, pool and instant. View odds_prices: a row per price.",
     )
+    # Prices hardly compress: trying costs a fifth of a batch and a tenth of a read, and saves 0.25 bytes a price.
+    op.execute("alter table odds_snapshots alter column odds set storage external")
     op.create_index(
         op.f("ix_odds_snapshots_race_date_pool_race_id"),
         "odds_snapshots",

@@ -93,11 +93,18 @@ async def poll(due: Due, source: OddsSource, clock: Clock, keep: Keep) -> Outcom
     """Ask for the odds of a slot, up to TRIES times before its deadline. Whatever happens, there is an outcome."""
     if not due.race.field:
         return due.ended(Verdict.EMPTY_UNEXPECTED, reason=f"{source.name} {due.race.race_id}: no entries are known")
-    asked_at, tries, trouble = clock.now(), 0, ""
+    asked_at: datetime | None = None
+    tries, trouble = 0, ""
+
+    async def ask() -> OddsSnapshot:
+        nonlocal asked_at
+        asked_at = asked_at or clock.now()
+        return await source.snapshot(due.race, due.slot.at)
+
     while True:
         tries += 1
         try:
-            snapshot = await answer_by(due.deadline, source.snapshot(due.race, due.slot.at), clock)
+            snapshot = await answer_by(due.deadline, ask(), clock)
             if snapshot is None:
                 reason = (
                     f"{source.name} {due.race.race_id}: no answer by {due.deadline:%H:%M:%S} (try {tries}){trouble}"

@@ -234,7 +234,10 @@ def _implied(rows: Sequence[OddsRow], flat: Flat) -> Shares:
     starters = (flat.lengths - flat.scratched).astype(int).tolist()
     pays = np.array([paying(row.pool, each) for row, each in zip(rows, starters, strict=True)])
     scale = np.divide(pays, flat.overround, out=np.zeros(len(rows)), where=flat.overround > 0)
-    return np.where(flat.is_price, flat.chances * np.repeat(scale, flat.lengths), np.nan)
+    implied = np.repeat(scale, flat.lengths)
+    implied *= flat.chances
+    implied[~flat.is_price] = np.nan
+    return implied
 
 
 def _prices(rows: Sequence[OddsRow]) -> list[PoolPrices]:

@@ -154,7 +154,9 @@ _EDGES = """
     (
         select distinct race_id from odds_snapshots where race_date = any(%(days)s) and pool = %(pool)s
     ) race
-    left join races using (race_id)
+    left join lateral (
+        select post_time from races r where r.race_id = race.race_id limit 1  -- which keeps it a probe of the index
+    ) races on true
     cross join lateral (
         (
             select * from odds_snapshots o

@@ -26,7 +26,7 @@ from fotmate_assets.racing.cadence import (
     phase_of,
     replan,
 )
-from fotmate_assets.racing.model import CALLED_OFF, ON, RaceStatus, Sport
+from fotmate_assets.racing.model import CALLED_OFF
 from fotmate_assets.racing.odds.model import OddsRace
 from fotmate_assets.racing.odds.outcomes import Outcome
 
@@ -41,37 +41,6 @@ UNPLANNED = "nobody planned it: no collector was at work, or the race was not kn
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
-
-_TO_FOLLOW = text("""
-    select r.race_id, r.race_date, r.sport, r.race_no, r.track_id, r.post_time, r.status,
-           coalesce(array_agg(e.start_no order by e.start_no) filter (where e.start_no is not null), '{}') as field,
-           coalesce(array_agg(e.start_no) filter (where e.is_scratched), '{}') as scratched
-    from races r left join entries e using (race_id)
-    where r.post_time between :first and :last and r.status = any(:on)
-    group by r.race_id
-""")
-
-
-def races_to_follow(connection: Connection, first: datetime, last: datetime) -> dict[str, OddsRace]:
-    """The races that are on with a post time from `first` to `last`, by id; with an empty field where no entries are
-    known.
-    """
-    rows = connection.execute(_TO_FOLLOW, {"first": first, "last": last, "on": [status.value for status in ON]})
-    return {
-        row.race_id: OddsRace(
-            row.race_id,
-            row.race_date,
-            Sport(row.sport),
-            row.race_no,
-            row.track_id,
-            row.post_time,
-            RaceStatus(row.status),
-            tuple(row.field),
-            frozenset(row.scratched),
-        )
-        for row in rows
-    }
-
 
 _PLANNED = text("""
     select race_id, slot_at, phase from odds_slots

@@ -70,15 +70,25 @@ class Flat:
         self.bounds: list[int] = [0, *np.cumsum(self.lengths).tolist()]
         """Row n is `odds[bounds[n]:bounds[n + 1]]`."""
         self.is_price = self.odds > 0
-        self.chances: NDArray[np.float64] = np.divide(1, self.odds, out=np.zeros(len(self.odds)), where=self.is_price)
-        """1/price, 0 without one."""
+        """False at a sentinel."""
 
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum over each row of what stands at its odds."""
         import numpy as np
 
-        sums = np.add.reduceat(np.append(values, 0), self.bounds[:-1], dtype=np.float64)
-        return np.where(self.lengths > 0, sums, 0)  # of an empty row, reduceat takes the next one's first value
+        # Of an empty row, reduceat would take the next one's first value.
+        filled = self.lengths > 0
+        sums = np.zeros(len(filled))
+        sums[filled] = np.add.reduceat(values, np.array(self.bounds[:-1])[filled], dtype=np.float64)
+        return sums
+
+    @cached_property
+    def chances(self) -> NDArray[np.float64]:
+        """1/price, 0 without one."""
+        import numpy as np
+
+        chances = np.reciprocal(self.odds, dtype=np.float64)
+        return np.multiply(chances, self.is_price, out=chances)
 
     @cached_property
     def overround(self) -> NDArray[np.float64]:

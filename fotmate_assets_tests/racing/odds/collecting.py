@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.postgres import make_engine
-from fotmate_assets.racing.collector import Collector
+from fotmate_assets.core.raw_zone import RawZone
+from fotmate_assets.racing.collector import Batch, Collector
 from fotmate_assets.racing.model import TRACKS, Pool
 from fotmate_assets.racing.odds.model import OddsRace, OddsSnapshot, PoolOdds, combinations, grid
 from fotmate_assets_tests.databases import Database
@@ -91,6 +92,13 @@ def virtually(origin: datetime, main: Callable[[VirtualClock], Awaitable[T]]) ->
         return runner.run(run())
 
 
+Tick = tuple[datetime, datetime, Batch]
+"""Begin, end and what came of it."""
+
+LAST_TWO_MINUTES = [OFF - 120 * SECOND, OFF - 90 * SECOND, OFF - 60 * SECOND, OFF - 30 * SECOND, OFF]
+START = OFF - 125 * SECOND
+
+
 # Sources ------------------------------------------------------------------------------------------------------------
 
 
@@ -156,11 +164,17 @@ class Slow(Market):
     """Takes its time with some races, for ever where that is None."""
 
     takes: Mapping[str, timedelta | None] = field(default_factory=dict)
+    given_up: list[datetime] = field(default_factory=list)
+    """When it was not waited for any more."""
 
     async def answer(self, race: OddsRace, at: datetime) -> OddsSnapshot:
         if race.race_id in self.takes:
             pause = self.takes[race.race_id]
-            await (asyncio.Event().wait() if pause is None else self.clock.sleep_until(self.clock.now() + pause))
+            try:
+                await (asyncio.Event().wait() if pause is None else self.clock.sleep_until(self.clock.now() + pause))
+            except asyncio.CancelledError:
+                self.given_up.append(self.clock.now())
+                raise
         return await super().answer(race, at)
 
 
@@ -278,6 +292,49 @@ def collector_of(engine: Engine, clock: Any, **told: Any) -> tuple[Collector, Ma
     """A collector of a market that answers."""
     market = Market(clock, **told)
     return Collector(market, engine, None, clock), market
+
+
+def capture_with(source_of: Any, engine: Engine, zone: RawZone | None = None, until: datetime = OFF + MINUTE) -> Any:
+    """Attend from START on with the source that `source_of` makes of the clock; the source."""
+
+    async def main(clock: VirtualClock) -> Any:
+        source = source_of(clock)
+        await attend(Collector(source, engine, zone, clock), clock, until)
+        return source
+
+    return virtually(START, main)
+
+
+def during(engine: Engine, until: datetime, *happenings: tuple[datetime, Any]) -> Market:
+    """Attend from START until then; what happens, each at its instant; what was asked for."""
+
+    async def main(clock: VirtualClock) -> Market:
+        collector, market = collector_of(engine, clock)
+        running = asyncio.create_task(attend(collector, clock, until))
+        for at, happening in happenings:
+            await clock.sleep_until(at)
+            await asyncio.to_thread(happening)
+        await running
+        return market
+
+    return virtually(START, main)
+
+
+def ticks(
+    engine: Engine, start: datetime, until: datetime, pause: timedelta, **told: Any
+) -> list[tuple[datetime, datetime, Batch]]:
+    """Collect as a sensor does: ticks 30 seconds apart at least, `pause` from the end of one to the next."""
+
+    async def main(clock: VirtualClock) -> list[Tick]:
+        collector, _ = collector_of(engine, clock)
+        made = []
+        while (began := clock.now()) < until:
+            batch = await collector.collect(began + 30 * SECOND)
+            made.append((began, clock.now(), batch))
+            await clock.sleep_until(max(began + 30 * SECOND, clock.now()) + pause)
+        return made
+
+    return virtually(start, main)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from fotmate_assets.core.postgres import make_engine
 from fotmate_assets.embedded.process import wait_until
 from fotmate_assets.racing.cadence import LATEST, Phase, Slot, SlotVerdict, plan
 from fotmate_assets.racing.odds.outcomes import Batch, Outcome
+from fotmate_assets.racing.odds.races import races_to_follow
 from fotmate_assets.racing.odds.slots import (
     GRACE,
     LOOK_AHEAD,
@@ -22,7 +23,6 @@ from fotmate_assets.racing.odds.slots import (
     close_gap,
     plan_ahead,
     planned_slots,
-    races_to_follow,
 )
 from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.racing.odds.collecting import (
@@ -31,19 +31,12 @@ from fotmate_assets_tests.racing.odds.collecting import (
     SECOND,
     account_of,
     change,
-    empty_odds,
     put_race,
     scratch,
     standing,
 )
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def slate(emptied: Database) -> Database:
-    """No race, no slot."""
-    return empty_odds(emptied)
 
 
 def look(database: Database, now: datetime, source: str = "market") -> list[Outcome]:

@@ -41,6 +41,7 @@ bench: setup ## the benchmarks, each against a peer in the same run
 	$(RUN) python benchmarks/definitions.py
 	$(RUN) python benchmarks/load_events.py
 	$(RUN) python benchmarks/racing.py
+	$(RUN) python benchmarks/odds.py
 
 clean: ## stop the embedded servers and delete their data
 	-$(RUN) fotmate down

@@ -38,6 +38,20 @@ def tiny_season(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_odds_prints_sizes_and_reads_beside_a_row_per_price(stack: Stack) -> None:
+    table, values = run("odds.py", "--days", "1", "--home", str(stack.home))
+    named = {
+        *("bytes_per_price", "rows_layout_bytes_per_price", "insert_batch_ms"),
+        *("history_p95_ms", "worst_read_p95_ms", "history_speedup_vs_rows"),
+    }
+    assert named <= values.keys()
+    assert all(values[name] > 0 for name in named)
+    assert values["prices"] > 500_000
+    assert values["bytes_per_price"] < values["rows_layout_bytes_per_price"]
+    for layout in ("array per pool and instant", "row per price"):
+        assert layout in table
+
+
 def test_load_events_prints_a_table_and_its_ratios_as_json(stack: Stack, tiny_season: Path) -> None:
     for peer in ("dlt", "kloppy", "orjson", "pandas"):
         pytest.importorskip(peer, reason=f"{peer} is not installed: uv sync --group bench")

@@ -35,6 +35,7 @@ from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.racing.cadence import SlotStatus
 from fotmate_assets.racing.model import CALLED_OFF, KST, ON
 from fotmate_assets.racing.odds.assets import CANDLES, LAKE, SNAPSHOTS, batch_metadata
+from fotmate_assets.racing.odds.candles import STORED
 from fotmate_assets.racing.odds.moves import note_moves
 from fotmate_assets.racing.odds.retention import retire
 from fotmate_assets.racing.partitions import race_date
@@ -55,7 +56,7 @@ class OddsState:
     """What there is of a race date's odds."""
 
     captured_at: datetime | None = None
-    """Our clock at the newest snapshot that is not final; None without one."""
+    """Our clock at the newest snapshot, not final, that candles are made of; None without one."""
     candles_at: datetime | None = None
     """The same of the newest that is in a candle."""
 
@@ -99,7 +100,7 @@ _STATES = text("""
     select race_date, s.at, c.at
     from (
         select race_date, max(ingested_at) as at from odds_snapshots
-        where race_date between :first and :last and source <> 'portal_final' group by race_date
+        where race_date between :first and :last and pool = any(:pools) and source <> 'portal_final' group by race_date
     ) s
     left join (
         select race_date, max(made_from_at) as at from odds_candles
@@ -110,7 +111,7 @@ _STATES = text("""
 
 def odds_states(connection: Connection, first: date, last: date) -> dict[date, OddsState]:
     """What there is of each race date's odds; dates without any are left out."""
-    rows = connection.execute(_STATES, {"first": first, "last": last}).tuples()
+    rows = connection.execute(_STATES, {"first": first, "last": last, "pools": list(STORED)}).tuples()
     return {day: OddsState(captured, candles) for day, captured, candles in rows}
 
 

@@ -2,9 +2,9 @@
 
     python benchmarks/race_day.py [--speed 8] [--between 120] [--restarts] [--json]
 
-Servers, code server and daemon are its own; the sensor `odds_collector` captures a simulated market through the daemon's
-real loop, by a clock that runs `speed` times as fast. The plan is 30 slots per race; the peer is the plan itself. With
-`--restarts`, daemon, code server and Postgres are each restarted once on the way.
+Servers, code server and daemon are its own; the sensor `odds_collector` captures a simulated market through the
+daemon's real loop, by a clock that runs `speed` times as fast. The plan is 30 slots per race; the peer is the plan
+itself. With `--restarts`, daemon, code server and Postgres are each restarted once on the way.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from fotmate_assets.core.object_store import open_store
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.definitions import odds_market
 from fotmate_assets.racing.collector import Collector
-from fotmate_assets.racing.odds.moves import note_moves
+from fotmate_assets.racing.odds.notices import note_batch
 from fotmate_assets.racing.odds.outcomes import Batch
 from fotmate_assets.settings import Settings
 
@@ -32,7 +32,7 @@ def collect() -> int:
         err.print(f"following {source.name}{' (simulated)' * source.is_simulated}; Ctrl-C stops")
 
         def on_batch(batch: Batch) -> None:
-            note_moves(engine, batch.race_ids)
+            note_batch(engine, batch)
             out.print(f"{datetime.now(UTC):%H:%M:%S} UTC {batch}")
 
         async def serve() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -28,9 +28,19 @@ _ANSWERED = text("""
 """)
 
 
+_SLOTS = text("""
+    select source, max(slot_at) as last_at, count(*) as due, count(*) filter (where status = 'captured') as captured
+    from odds_slots where race_date = :day and slot_at <= :until group by source order by source
+""")
+ACCOUNTED_IN = timedelta(minutes=2)
+"""From a slot of the odds until it is captured or missed."""
+CAPTURED = 0.99
+"""Share of the slots that is to be captured."""
+
+
 def racing_freshness(connection: Connection, day: date) -> list[Freshness]:
-    """Entries two hours before the first off, results by their limit, for every meeting of a Korean day; and that each
-    source has told the calendar of the day at all: without it, no meeting is missed.
+    """Entries two hours before the first off, results by their limit, for every meeting of a Korean day; the odds of
+    whom is followed; and that each source has told the calendar of the day at all: without it, no meeting is missed.
     """
     now, due = datetime.now(UTC), midnight_after(day)
     had = [verdict for verdict in Verdict if not verdict.is_failure]
@@ -44,6 +54,9 @@ def racing_freshness(connection: Connection, day: date) -> list[Freshness]:
         )
     for meeting in connection.execute(_MEETINGS, {"day": day}).mappings():
         rows += _of_meeting(dict(meeting), day, now)
+    for source, last_at, of_slots, captured in connection.execute(_SLOTS, {"day": day, "until": now - ACCOUNTED_IN}):
+        told = f"{captured} captured", captured < CAPTURED * of_slots
+        rows.append(Freshness(f"odds {source} {day}", f"{of_slots} slots", last_at, *told))
     return rows
 
 

@@ -104,3 +104,27 @@ def test_a_velodrome_without_a_card_is_asked_for_results_alone(emptied: Database
     told = fresh(emptied, DAY)
     assert f"cycle changwon {DAY} results" in told
     assert f"cycle changwon {DAY} entries" not in told
+
+
+def test_odds_are_late_where_less_than_99_of_100_slots_were_captured(emptied: Database) -> None:
+    assert not [subject for subject in fresh(emptied, PAST) if subject.startswith("odds")]
+    slot = """
+        insert into odds_slots (race_id, slot_at, race_date, phase, status, verdict, source, is_simulated)
+        select 'horse-seoul-20250308-01', timestamptz '2025-03-08 11:00+09' + n * interval '30 seconds', '2025-03-08',
+               '30s', case when n > :missed then 'captured' else 'missed' end,
+               case when n > :missed then 'ok' else 'transport' end, 'feed', false
+        from generate_series(1, 100) n
+    """
+    for missed, is_late in ((1, False), (2, True)):
+        emptied.execute("delete from odds_slots")
+        emptied.execute(slot, missed=missed)
+        told = fresh(emptied, PAST)["odds feed 2025-03-08"]
+        assert (told.expected, told.found, told.is_late) == ("100 slots", f"{100 - missed} captured", is_late)
+    emptied.execute("delete from odds_slots")
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    emptied.execute(
+        "insert into odds_slots (race_id, slot_at, race_date, phase, status, source, is_simulated) "
+        "values ('horse-seoul-20250308-01', :soon, '2025-03-08', 'off', 'planned', 'feed', false)",
+        soon=soon,
+    )
+    assert "odds feed 2025-03-08" not in fresh(emptied, PAST)

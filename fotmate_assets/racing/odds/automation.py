@@ -36,7 +36,7 @@ from fotmate_assets.racing.cadence import SlotStatus
 from fotmate_assets.racing.model import CALLED_OFF, KST, ON
 from fotmate_assets.racing.odds.assets import CANDLES, LAKE, SNAPSHOTS, batch_metadata
 from fotmate_assets.racing.odds.candles import STORED
-from fotmate_assets.racing.odds.moves import note_moves
+from fotmate_assets.racing.odds.notices import note_batch
 from fotmate_assets.racing.odds.retention import retire
 from fotmate_assets.racing.partitions import race_date
 from fotmate_assets.racing.queries import RaceTime, last_attempts, race_times
@@ -130,7 +130,7 @@ def odds_collector(
     batch = odds.collect(postgres.engine, raw.raw_zone)
     if batch is None:
         return SkipReason("no live odds are followed: FOTMATE_ODDS_SOURCE is not set")
-    note_moves(postgres.engine, batch.race_ids)
+    note_batch(postgres.engine, batch)
     if batch.last_slot is None:
         return SkipReason("no slot falls due before the next tick")
     return SensorResult(

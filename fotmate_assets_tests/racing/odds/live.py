@@ -102,14 +102,18 @@ class LiveHouse:
         raise AssertionError(f"{what}: not after {seconds} s")
 
 
-def load_races(house: LiveHouse, first: datetime, between: timedelta, horses: int = 18, cycles: int = 16) -> int:
-    """Horses at Seoul and cycles at Gwangmyeong, their posts by turns from `first` on; how many races."""
+HORSES, CYCLES = 18, 16
+
+
+def load_races(house: LiveHouse, first: datetime, last: datetime) -> int:
+    """Horses at Seoul and cycles at Gwangmyeong by turns, off at whole minutes from `first` to `last`; how many."""
     day = first.astimezone(KST).date()
-    total = horses + cycles
+    total = HORSES + CYCLES
+    minutes = (last - first) / timedelta(minutes=1)
     by_turns: dict[str, list[datetime]] = {"seoul": [], "gwangmyeong": []}
     for number in range(total):
-        track = "gwangmyeong" if number % 2 and number // 2 < cycles else "seoul"
-        by_turns[track].append(first + number * between)
+        track = "gwangmyeong" if number % 2 and number // 2 < CYCLES else "seoul"
+        by_turns[track].append(first + round(minutes * number / (total - 1)) * timedelta(minutes=1))
     for track, posts in by_turns.items():
         card = make_card(track, day, races=len(posts), stage=Stage.CARD)
         races = tuple(

@@ -20,11 +20,14 @@ from fotmate_assets.settings import Settings
 def collect() -> int:
     """Capture live odds until Ctrl-C or SIGTERM; what is being polled then is still written. The exit status.
 
-    Raises CommandError where no source of live odds is set.
+    Raises CommandError where no source of live odds is set, or one that cannot be asked.
     """
     settings = Settings()
     key = settings.odds_feed_key
-    source = odds_market(settings, key.get_secret_value() if key else None).live_source()
+    try:
+        source = odds_market(settings, key.get_secret_value() if key else None).live_source()
+    except ValueError as error:
+        raise runtime.CommandError(f"the feed of FOTMATE_ODDS_SOURCE: {error}") from None
     if source is None:
         raise runtime.CommandError("no live odds are followed: set FOTMATE_ODDS_SOURCE")
     zone = RawZone(open_store(settings.raw_url, settings.s3_endpoint_url))

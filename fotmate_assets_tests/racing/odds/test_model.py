@@ -93,7 +93,7 @@ def test_the_database_names_the_combinations_in_the_same_order(database: Databas
 
 
 def test_a_grid_says_what_was_not_told_and_who_is_scratched() -> None:
-    told = {(1, 2): 3.5, (3, 1): Sentinel.UNSOLD, (3, 4): 9.0}
+    told: dict[tuple[int, ...], float] = {(1, 2): 3.5, (3, 1): Sentinel.UNSOLD, (3, 4): 9.0}
     assert list(grid(QNL, (1, 2, 3, 4), told, frozenset({4}))) == [
         3.5,
         Sentinel.UNSOLD,

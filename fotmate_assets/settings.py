@@ -18,6 +18,12 @@ def _names_its_driver(url: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_names_its_driver)]
 
 
+def _is_free(name: str) -> str:
+    if name in ("simulated", "replay", "portal_final", "kra", "kspo"):
+        raise ValueError(f"{name} is the name of another source")
+    return name
+
+
 class Settings(BaseSettings):
     """Configuration of fotmate_assets, read from the environment."""
 
@@ -98,7 +104,7 @@ class Settings(BaseSettings):
         description="Whose live odds are followed: `simulated` (an invented market), or the URL of a licensed feed, "
         "with `{race_id}`, `{race_date}`, `{track_id}` and `{race_no}` where it wants them. Unset: nobody's.",
     )
-    odds_feed_name: str = Field(
+    odds_feed_name: Annotated[str, AfterValidator(_is_free)] = Field(
         "feed", pattern=r"^[a-z0-9_]{1,30}$", description="The feed's name in every row of its odds."
     )
     odds_feed_key: SecretStr | None = Field(None, description="Key of the feed, sent as it is in a header.")

@@ -52,3 +52,13 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("FOTMATE_METRICA_SOURCE", "")
     monkeypatch.setenv("FOTMATE_LOG_LEVEL", "")
     assert (Settings().metrica_source, Settings().log_level) == (None, "INFO")
+
+
+@pytest.mark.parametrize("name", ["simulated", "replay", "portal_final", "kra", "kspo", "Feed", "", "a-b"])
+def test_a_feed_may_not_take_the_name_of_another_source(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("FOTMATE_ODDS_FEED_NAME", name)
+    if name:
+        with pytest.raises(ValidationError):
+            Settings()
+    else:
+        assert Settings().odds_feed_name == "feed"

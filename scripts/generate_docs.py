@@ -9,7 +9,9 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from fotmate_assets.core.tables import metadata
-from fotmate_assets.football import tables  # noqa: F401 - registers its tables
+from fotmate_assets.football import tables as football  # noqa: F401 - registers its tables
+from fotmate_assets.racing import tables as racing  # noqa: F401 - registers its tables
+from fotmate_assets.racing.odds import tables as odds  # noqa: F401 - registers its tables
 from fotmate_assets.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"

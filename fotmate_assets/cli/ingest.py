@@ -104,7 +104,7 @@ def ingest_race_odds(day: date, recording: str | None) -> int:
 
     if not race_date.has_partition_key(day.isoformat()):
         raise runtime.CommandError(f"{day} is no race date: they go from {race_date.get_first_partition_key()} on")
-    config = {"source": "REPLAY", "recording": recording} if recording else {"source": "FINAL"}
+    config = {"source": "replay", "recording": recording} if recording else {"source": "portal_final"}
     return _run(
         build_defs(),
         runtime.instance(),

@@ -202,7 +202,7 @@ def materialize(definitions: Definitions, dagster: DagsterInstance, recordings: 
         config: dict[str, Any] = {}
         if assets[0] == ODDS[0].key:
             record_odds(recordings, followed)
-            config = {"ops": {"racing__odds_snapshots": {"config": {"source": "REPLAY"}}}}
+            config = {"ops": {"racing__odds_snapshots": {"config": {"source": "replay"}}}}
         with progress(title) as show:
 
             def on_event(event: EventLogEntry, times: dict[str, float] = times, show: Listener = show) -> None:

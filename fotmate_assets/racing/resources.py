@@ -10,6 +10,7 @@ from dagster import ConfigurableResource
 from sqlalchemy import Engine
 
 from fotmate_assets.core.http import HttpClient, RateLimit
+from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.racing.collector import LONGEST_TICK, NEXT_TICK, Collector
 from fotmate_assets.racing.odds.outcomes import Batch
@@ -65,8 +66,8 @@ class RacePortals(ConfigurableResource["RacePortals"]):
             yield [(kra, portal(kra, self.kra_url, KRA_STYLE)), (kspo, portal(kspo, self.kspo_url, KSPO_STYLE))]
 
 
-def _stem(file: Path) -> str:
-    return file.name.removesuffix("".join(file.suffixes))
+def _is_called(file: str, name: str) -> bool:
+    return bool(name) and (file == name or file.startswith(f"{name}."))
 
 
 SIMULATED = "simulated"
@@ -111,15 +112,15 @@ class OddsMarket(ConfigurableResource["OddsMarket"]):
     def recording(self, name: str, markets: Mapping[str, str]) -> Iterator[tuple[Replay, bytes]]:
         """The recording of this file name, with or without its suffixes, and its bytes.
 
-        `markets`: see `Replay`. Raises ValueError where there is no such file in the folder, and SourceError for what
-        is no recording.
+        `markets`: see `Replay`. Raises SourceError where there is no such file in the folder, or it is no recording.
         """
-        if self.recordings is None:
-            raise ValueError("nothing can be replayed: set FOTMATE_ODDS_RECORDINGS")
-        folder = Path(self.recordings)
-        files = sorted(each for each in folder.iterdir() if each.is_file() and name in (each.name, _stem(each)))
+        files = []
+        if self.recordings is not None and Path(self.recordings).is_dir():
+            files = [each for each in Path(self.recordings).iterdir() if each.is_file() and _is_called(each.name, name)]
         if len(files) != 1:
-            raise ValueError(f"{folder} has {len(files) or 'no'} recordings called {name!r}")
+            where = f"FOTMATE_ODDS_RECORDINGS ({self.recordings or 'not set'})"
+            reason = f"{where} has {len(files) or 'no'} recordings of this name"
+            raise SourceError(Verdict.EMPTY_UNEXPECTED, "replay", name, reason)
         source = Replay(files, markets)
         try:
             yield source, files[0].read_bytes()

@@ -2,24 +2,34 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from dagster import AssetExecutionContext, AssetKey, Config, MaterializeResult, MetadataValue, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    BackfillPolicy,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
 from pydantic import Field
-from sqlalchemy import text
+from sqlalchemy import Connection, func, select
 
 from fotmate_assets.core.failures import NAMED, failure_list, infrastructure_retried, leave_to_ledger, permanent_failure
 from fotmate_assets.core.io_managers import table_schema
+from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.pictures import as_markdown
 from fotmate_assets.core.postgres import in_transaction
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.core.tables import metadata as tables
 from fotmate_assets.racing import partitions
-from fotmate_assets.racing.odds import days
+from fotmate_assets.racing.assets import CODE_VERSION, GROUP, OWNERS, TAGS
 from fotmate_assets.racing.odds.candles import refresh_candles
 from fotmate_assets.racing.odds.charts import captured_slots_of, win_odds_of
+from fotmate_assets.racing.odds.days import StoredOdds, replay, store_final
 from fotmate_assets.racing.odds.lake import write_day
 from fotmate_assets.racing.odds.model import OddsRace
 from fotmate_assets.racing.odds.outcomes import Batch
@@ -36,10 +46,8 @@ from fotmate_assets.racing.resources import OddsMarket
 from fotmate_assets.racing.sources.kra.source import KRA
 from fotmate_assets.racing.sources.kspo.source import KSPO
 
-GROUP = "racing"
-OWNERS = ["team:racing-data"]
-TAGS = {"domain": "racing"}
-CODE_VERSION = "1"
+AT_HAND = timedelta(hours=1)
+"""Before its off, a race is bet on."""
 
 SNAPSHOTS, CANDLES, LAKE = (AssetKey(["racing", f"odds_{name}"]) for name in ("snapshots", "candles", "lake"))
 
@@ -68,16 +76,19 @@ def batch_metadata(batch: Batch) -> dict[str, Any]:
 
 
 class Kind(Enum):
-    """Where a materialization takes odds from. Live ones are captured by the sensor or `fotmate odds collect`."""
+    """Where a materialization takes odds from. Live ones are captured by the sensor or `fotmate odds collect`.
 
-    FINAL = "portal_final"
-    REPLAY = "replay"
+    Dagster's launchpad asks for the names of the members.
+    """
+
+    portal_final = "portal_final"
+    replay = "replay"
 
 
 class OddsConfig(Config):
     """Which odds of the race date to store."""
 
-    source: Kind = Kind.FINAL
+    source: Kind = Kind.portal_final
     """portal_final: the final odds that the portals published, from the kept bytes. replay: a recording."""
     recording: str | None = None
     """Name of the recording in FOTMATE_ODDS_RECORDINGS; without one, the file named by the race date."""
@@ -89,6 +100,7 @@ class OddsConfig(Config):
     key=SNAPSHOTS,
     deps=[AssetKey(["racing", name]) for name in ("races", "entries", "payoffs")],
     partitions_def=partitions.race_date,
+    backfill_policy=BackfillPolicy.single_run(),
     group_name=GROUP,
     owners=OWNERS,
     tags=TAGS,
@@ -102,54 +114,79 @@ def odds_snapshots(
     """Odds as a time series: a row per race, pool and instant. A run stores final odds or a replay; live odds come from
     the sensor `odds_collector`, without runs.
     """
-    day = date.fromisoformat(context.partition_key)
-    with infrastructure_retried():
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+
+    def store(day: date) -> StoredOdds:
         told = (day, raw.raw_zone, postgres.engine, postgres.ledger, lambda: datetime.now(UTC), context.run.run_id)
-        if config.source is Kind.FINAL:
-            stored = days.store_final([KRA(), KSPO()], *told)
-        else:
-            with odds.recording(config.recording or day.isoformat(), config.markets) as (source, content):
-                stored = days.replay(source, content, *told)
-        leave_to_ledger(context, stored.failures)
-        if stored.failures and not stored.races:
-            raise permanent_failure(context, stored.failures)
+        if config.source is Kind.portal_final:
+            return store_final([KRA(), KSPO()], *told)
+        with odds.recording(config.recording or day.isoformat(), config.markets) as (source, content):
+            return replay(source, content, *told)
+
+    with infrastructure_retried():
+        try:
+            of_days = [store(day) for day in days]
+        except SourceError as error:
+            raise permanent_failure(context, [error]) from error
+        failures = [failure for stored in of_days for failure in stored.failures]
+        if config.source is Kind.portal_final:
+            # What cannot be read is owed; live odds of the day go into candles and lake all the same.
+            leave_to_ledger(context, failures)
+        elif failures and not any(stored.races for stored in of_days):
+            raise permanent_failure(context, failures)
         with postgres.engine.connect() as connection:
-            rows = connection.scalar(text("select count(*) from odds_snapshots where race_date = :day"), {"day": day})
-            races = odds_races(connection, day)
-            slots = captured_slots_of(connection, day, races)
-    if slots is None and stored.slots:
-        slots = CapturedSlots(day, _replayed_slots(stored, races), stored.source, False, stored.is_simulated)
+            rows = _count(connection, "odds_snapshots", days)
+            chart = _captured(connection, days[0], of_days[0]) if len(days) == 1 else None
+    notes = [note for stored in of_days for note in stored.notes][:NAMED]
     return MaterializeResult(
         metadata={
-            "dagster/partition_row_count": rows,
-            "rows_written": stored.rows_written,
-            "races": stored.races,
-            "source": stored.source,
+            _rows_name(days): rows,
+            "rows_written": sum(stored.rows_written for stored in of_days),
+            "races": sum(stored.races for stored in of_days),
+            "source": ", ".join(sorted({stored.source for stored in of_days})),
             "live": False,
-            "simulated": stored.is_simulated,
-            **({"notes": MetadataValue.md("\n".join(f"- {note}" for note in stored.notes))} if stored.notes else {}),
-            **({"failures": MetadataValue.md(failure_list(stored.failures[:NAMED]))} if stored.failures else {}),
-            **({"captured_slots": _picture(captured_slots_chart(slots), slots.title)} if slots else {}),
+            "simulated": any(stored.is_simulated for stored in of_days),
+            **({"notes": MetadataValue.md("\n".join(f"- {note}" for note in notes))} if notes else {}),
+            **({"failures": MetadataValue.md(failure_list(failures[:NAMED]))} if failures else {}),
+            **(
+                {"captured_slots": MetadataValue.md(as_markdown(captured_slots_chart(chart), chart.title))}
+                if chart
+                else {}
+            ),
         }
     )
 
 
-def _replayed_slots(stored: days.StoredOdds, races: Sequence[OddsRace]) -> list[RaceSlots]:
-    return [
+def _captured(connection: Connection, day: date, stored: StoredOdds) -> CapturedSlots | None:
+    """What a chart of the captured slots shows: those of the collector, else those of the replay."""
+    races = odds_races(connection, day)
+    collected = captured_slots_of(connection, day, races)
+    if collected is not None or not stored.slots:
+        return collected
+    slots = [
         RaceSlots(race.race_id, race.post_time, stored.slots[race.race_id])
         for race in races
         if race.race_id in stored.slots
     ]
+    return CapturedSlots(day, slots, stored.source, is_live=False, is_simulated=stored.is_simulated)
 
 
-def _picture(png: bytes, title: str) -> MetadataValue[Any]:
-    return MetadataValue.md(as_markdown(png, title))
+def _count(connection: Connection, table: str, days: Sequence[date]) -> int:
+    of = tables.tables[table]
+    query = select(func.count()).select_from(of).where(of.c.race_date == func.any(list(days)))
+    return connection.execute(query).scalar_one()
+
+
+def _rows_name(days: Sequence[date]) -> str:
+    """Dagster's name for the number of rows; it has none for several partitions written at once."""
+    return "dagster/partition_row_count" if len(days) == 1 else "rows_in_range"
 
 
 @asset(
     key=CANDLES,
     deps=[SNAPSHOTS],
     partitions_def=partitions.race_date,
+    backfill_policy=BackfillPolicy.single_run(),
     group_name=GROUP,
     owners=OWNERS,
     tags=TAGS,
@@ -158,34 +195,34 @@ def _picture(png: bytes, title: str) -> MetadataValue[Any]:
     metadata=_stored_in("odds_candles"),
 )
 def odds_candles(context: AssetExecutionContext, postgres: Postgres, lake: ObjectStorage) -> MaterializeResult[None]:
-    """Open, high, low and close of every combination per minute and per 5 minutes, of what has changed; and a chart of
-    each race's win odds.
+    """Open, high, low and close of every runner to win and to place, per minute and per 5 minutes, of what has changed;
+    and a chart of each race's win odds. While a date is raced, only of the races at hand.
     """
-    day = date.fromisoformat(context.partition_key)
+    days = [date.fromisoformat(key) for key in context.partition_keys]
     with infrastructure_retried():
-        written = in_transaction(postgres.engine, lambda connection: refresh_candles(connection, [day]))
+        written = in_transaction(postgres.engine, lambda connection: refresh_candles(connection, days))
         with postgres.engine.connect() as connection, odds_reader(postgres.engine, lake.store) as reader:
-            rows = connection.scalar(text("select count(*) from odds_candles where race_date = :day"), {"day": day})
-            charts = win_odds_of(connection, reader, odds_races(connection, day))
+            rows = _count(connection, "odds_candles", days)
+            races = odds_races(connection, days[0]) if len(days) == 1 else []
+            charts = win_odds_of(connection, reader, races_at_hand(races, datetime.now(UTC)))
     by_track: dict[str, list[WinOdds]] = defaultdict(list)
     for chart in charts:
         by_track[chart.track].append(chart)
-    return MaterializeResult(
-        metadata={
-            "dagster/partition_row_count": rows,
-            "rows_written": written,
-            **told_of(charts),
-            **{
-                f"win_odds_{track.lower()}": MetadataValue.md(
-                    "\n\n".join(as_markdown(win_odds_chart(chart), chart.title) for chart in of_track)
-                )
-                for track, of_track in by_track.items()
-            },
-        }
-    )
+    pictures = {
+        f"win_odds_{track.lower()}": MetadataValue.md(
+            "\n\n".join(as_markdown(win_odds_chart(chart), chart.title) for chart in of_track)
+        )
+        for track, of_track in by_track.items()
+    }
+    return MaterializeResult(metadata={_rows_name(days): rows, "rows_written": written, **_told_of(charts), **pictures})
 
 
-def told_of(charts: Sequence[WinOdds]) -> dict[str, Any]:
+def races_at_hand(races: Sequence[OddsRace], now: datetime) -> Sequence[OddsRace]:
+    """The races that bets are taken on, and those just off; all where there are none such."""
+    return [race for race in races if -AT_HAND / 2 <= race.post_time - now <= AT_HAND] or races
+
+
+def _told_of(charts: Sequence[WinOdds]) -> dict[str, Any]:
     """Which sources charts are made from."""
     if not charts:
         return {}
@@ -200,6 +237,7 @@ def told_of(charts: Sequence[WinOdds]) -> dict[str, Any]:
     key=LAKE,
     deps=[SNAPSHOTS],
     partitions_def=partitions.race_date,
+    backfill_policy=BackfillPolicy.single_run(),
     group_name=GROUP,
     owners=OWNERS,
     tags=TAGS,
@@ -209,22 +247,24 @@ def told_of(charts: Sequence[WinOdds]) -> dict[str, Any]:
 )
 def odds_lake(context: AssetExecutionContext, postgres: Postgres, lake: ObjectStorage) -> MaterializeResult[None]:
     """A race date's odds as one Parquet object: the cold tier, read from when Postgres has retired them."""
-    day = date.fromisoformat(context.partition_key)
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    held = []
     with infrastructure_retried(), postgres.engine.connect() as connection:
-        written = write_day(connection, lake.store, day)
-    if written is None:
-        return MaterializeResult(metadata={"dagster/partition_row_count": 0})
-    content = written.content
+        for day in days:
+            held.append(write_day(connection, lake.store, day))
+            connection.rollback()
+    found = [day for day in held if day is not None]
+    prices, size = (sum(of) for of in ([day.content.prices for day in found], [day.size_bytes for day in found]))
     return MaterializeResult(
         metadata={
-            "dagster/partition_row_count": content.rows,
-            "dagster/uri": written.url,
-            "prices": content.prices,
-            "size_bytes": written.size_bytes,
-            "bytes_per_price": written.size_bytes / max(content.prices, 1),
-            "written": written.written,
-            "source": ", ".join(content.sources),
-            "simulated": content.is_simulated,
+            _rows_name(days): sum(day.content.rows for day in found),
+            "prices": prices,
+            "size_bytes": size,
+            "bytes_per_price": size / max(prices, 1),
+            "objects_written": sum(day.written for day in found),
+            **({"dagster/uri": found[0].url} if len(found) == 1 else {}),
+            "source": ", ".join(sorted({source for day in found for source in day.content.sources})),
+            "simulated": any(day.content.is_simulated for day in found),
         }
     )
 

@@ -28,6 +28,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from fotmate_assets.core.failures import infrastructure_retried
 from fotmate_assets.core.recovery import Replay
@@ -47,7 +48,7 @@ COLLECTOR_EVERY_S = 30
 DAY_ENDS_AFTER = timedelta(minutes=30)
 """From the last off of a race date until its odds are put together."""
 
-FOLLOWED = timedelta(days=9)
+LOOKED_BACK = timedelta(days=9)
 """How far back race dates are looked at: final odds are asked for again until then."""
 
 
@@ -130,7 +131,11 @@ def odds_collector(
     batch = odds.collect(postgres.engine, raw.raw_zone)
     if batch is None:
         return SkipReason("no live odds are followed: FOTMATE_ODDS_SOURCE is not set")
-    note_batch(postgres.engine, batch)
+    try:
+        note_batch(postgres.engine, batch)
+    except SQLAlchemyError as error:
+        # The odds are stored, and the next tick looks back: what is not noted now is then.
+        context.log.warning(f"nobody is told of this batch yet: {error}")
     if batch.last_slot is None:
         return SkipReason("no slot falls due before the next tick")
     return SensorResult(
@@ -159,7 +164,7 @@ racing_odds = define_asset_job(
 def racing_odds_day(context: ScheduleEvaluationContext, postgres: Postgres) -> Iterator[RunRequest | SkipReason]:
     """Put together the odds of the days that have something new."""
     now = context.scheduled_execution_time.astimezone(KST)
-    window = (now.date() - FOLLOWED, now.date())
+    window = (now.date() - LOOKED_BACK, now.date())
     with postgres.engine.connect() as connection:
         times, states = race_times(connection, *window), odds_states(connection, *window)
         asked, read = (last_attempts(connection, f"racing/{name}", window[0]) for name in ("results", "odds_snapshots"))

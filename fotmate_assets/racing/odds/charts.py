@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from fotmate_assets.racing.cadence import SlotStatus
 from fotmate_assets.racing.model import Pool
-from fotmate_assets.racing.odds.model import OddsRace
+from fotmate_assets.racing.odds.model import OddsRace, OddsRow
 from fotmate_assets.racing.odds.moves import sudden_moves
 from fotmate_assets.racing.odds.pictures import CapturedSlots, RaceSlots, WinOdds
 from fotmate_assets.racing.odds.queries import OddsReader
@@ -31,7 +31,7 @@ def win_odds_of(connection: Connection, reader: OddsReader, races: Sequence[Odds
     found = []
     for race in races:
         rows = reader.history(race.race_id, Pool.WIN)
-        rows = [row for row in rows if (row.source, row.field) == (rows[-1].source, rows[-1].field)]
+        rows = [row for row in rows if _standing(row) == _standing(rows[-1])]
         if not rows:
             continue
         last = rows[-1]
@@ -56,23 +56,30 @@ def captured_slots_of(connection: Connection, day: date, races: Sequence[OddsRac
     """What a chart of the collector's slots of a race date shows; None where nobody collected."""
     tracks = dict(connection.execute(text("select track_id, name from tracks")).tuples().all())
     slots: dict[str, dict[datetime, SlotStatus]] = defaultdict(dict)
-    told: tuple[str, bool] | None = None
+    sources: set[str] = set()
+    is_simulated = False
     for row in connection.execute(
         text("select * from odds_slots where race_date = :day order by slot_at, race_id"), {"day": day}
     ):
         slots[row.race_id][row.slot_at] = SlotStatus(row.status)
-        told = (row.source, row.is_simulated)
+        sources.add(row.source)
+        is_simulated |= row.is_simulated
     of_races = [
         RaceSlots(f"{tracks.get(race.track_id, race.track_id)} {race.race_no}", race.post_time, slots[race.race_id])
         for race in races
         if race.race_id in slots
     ]
-    if told is None or not of_races:
+    if not of_races:
         return None
     return CapturedSlots(
         day,
         of_races,
-        told[0],
+        ", ".join(sorted(sources)),
         is_live=True,
-        is_simulated=told[1],
+        is_simulated=is_simulated,
     )
+
+
+def _standing(row: OddsRow) -> tuple[object, ...]:
+    """What rows must agree in to be one series."""
+    return row.source, row.is_live, row.is_simulated, row.field

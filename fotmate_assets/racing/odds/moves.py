@@ -66,9 +66,10 @@ def sudden_moves(history: Iterable[OddsRow]) -> list[Move]:
     """The first move of each runner of one race, in order of time, from its WIN rows in any order.
 
     A move is a share up 5 points or more within 2 minutes, from the lowest of them, by more than one step of the odds.
-    An unsold or capped runner has no share; one that is scratched or untold at either instant is left out of both.
-    The first bets are noise: nothing is a move from a snapshot with less than 2 million won in the pool, where the
-    source tells sales; where it does not, the cadence has no two snapshots within 2 minutes until T-15.
+    An unsold or capped runner has no share; one that is scratched or untold at either instant is left out of both. Rows
+    of two sources are not compared. The first bets are noise: nothing is a move from a snapshot with less than 2
+    million won in the pool, where the source tells sales; where it does not, the cadence has no two snapshots within 2
+    minutes until T-15.
     """
     rows = sorted((row for row in history if row.source != FINAL), key=attrgetter("observed_at"))
     weights = [_weights(row) for row in rows]
@@ -79,7 +80,7 @@ def sudden_moves(history: Iterable[OddsRow]) -> list[Move]:
             first += 1
         steepest: dict[int, Move] = {}
         for then in range(first, now):
-            if rows[then].field == row.field and _is_deep(rows[then]):
+            if _is_same_series(rows[then], row) and _is_deep(rows[then]):
                 for place, rise in _rises(weights[then], weights[now]):
                     move = _move(rows[then], row, place, *rise)
                     other = steepest.get(move.start_no)
@@ -89,6 +90,10 @@ def sudden_moves(history: Iterable[OddsRow]) -> list[Move]:
         for number, move in steepest.items():
             found.setdefault(number, move)
     return list(found.values())
+
+
+def _is_same_series(one: OddsRow, other: OddsRow) -> bool:
+    return (one.source, one.is_simulated, one.field) == (other.source, other.is_simulated, other.field)
 
 
 def _is_deep(row: OddsRow) -> bool:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, SensorResult, SkipReason, build_sensor_context
 
 from fotmate_assets import runtime
+from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.resources import ObjectStorage
 from fotmate_assets.embedded.portal.betting import odds as true_odds
 from fotmate_assets.embedded.portal.betting import sold
 from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.racing.load import load_meeting
 from fotmate_assets.racing.model import Pool, Sport
+from fotmate_assets.racing.odds.assets import races_at_hand
 from fotmate_assets.racing.odds.automation import odds_collector
 from fotmate_assets.racing.odds.model import combinations
 from fotmate_assets.racing.odds.races import odds_races
@@ -24,6 +28,8 @@ from fotmate_assets.racing.sources.odds.simulated import SimulatedMarket, record
 from fotmate_assets_tests.databases import fresh_database
 from fotmate_assets_tests.racing.cards import Stage, make_card, with_race
 from fotmate_assets_tests.racing.house import DAY, Calendar, House, errors_of, metadata_of, open_house
+from fotmate_assets_tests.racing.odds.feeds import document as write_one
+from fotmate_assets_tests.racing.odds.feeds import odds_race
 
 ODDS = ("odds_snapshots", "odds_candles", "odds_lake")
 
@@ -56,12 +62,12 @@ def house(stack: Stack, _template: str, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def final(house: House) -> ExecuteInProcessResult:
-    return run(house, source="FINAL")
+    return run(house, source="portal_final")
 
 
 @pytest.fixture(scope="module")
 def replayed(house: House, final: ExecuteInProcessResult) -> ExecuteInProcessResult:
-    return run(house, source="REPLAY")
+    return run(house, source="replay")
 
 
 def test_final_odds_of_a_race_date_are_those_that_the_portal_published(
@@ -129,7 +135,7 @@ def test_a_replay_is_no_live_collection(house: House, replayed: ExecuteInProcess
 def test_a_second_replay_changes_nothing(house: House, replayed: ExecuteInProcessResult) -> None:
     seen = "select race_id, pool, observed_at, odds from odds_snapshots order by 1, 2, 3"
     before = house.rows(seen)
-    again = run(house, source="REPLAY", recording=f"{DAY}.jsonl.zst")
+    again = run(house, source="replay", recording=f"{DAY}.jsonl.zst")
     assert again.success
     assert house.rows(seen) == before
     assert metadata_of(again, "odds_lake")["dagster/partition_row_count"] == len(before)
@@ -137,7 +143,7 @@ def test_a_second_replay_changes_nothing(house: House, replayed: ExecuteInProces
 
 def test_a_recording_that_is_not_in_the_folder_is_refused_by_name(house: House) -> None:
     for name in ("2001-01-01", "../raw", "/etc/passwd"):
-        failed = run(house, only=("odds_snapshots",), source="REPLAY", recording=name)
+        failed = run(house, only=("odds_snapshots",), source="replay", recording=name)
         assert not failed.success
         assert name in str([event.event_specific_data for event in failed.get_step_failure_events()])
 
@@ -150,6 +156,43 @@ def test_what_owes_final_odds_is_tried_again_by_the_odds_job(house: House) -> No
         replay.job.name for replay in (*REPLAYS, *RACING) if "racing/odds_snapshots".startswith(replay.ledger_jobs)
     ]
     assert owners[0] == "racing_odds"
+
+
+def test_the_races_at_hand_are_charted_while_a_date_is_raced_and_all_of_them_before_and_after() -> None:
+    now = datetime(2026, 11, 21, 3, tzinfo=UTC)
+    races = [odds_race(race_no=number) for number in range(1, 13)]
+    offs = {race.race_no: race.post_time for race in races}
+    at_hand = [race.race_no for race in races_at_hand(races, offs[6] - timedelta(minutes=20))]
+    assert at_hand == [5, 6, 7]
+    assert races_at_hand(races, now + timedelta(days=1)) == races
+    assert races_at_hand(races, now - timedelta(days=1)) == races
+
+
+def test_a_range_of_race_dates_is_one_run(house: House, replayed: ExecuteInProcessResult) -> None:
+    ranged = runtime.execute(
+        house.definitions,
+        house.instance,
+        assets=[AssetKey(["racing", name]) for name in ODDS],
+        partition_range=(DAY.isoformat(), (DAY + timedelta(days=1)).isoformat()),
+    )
+    assert ranged.success
+    told = metadata_of(ranged, "odds_snapshots")
+    assert told["rows_in_range"] == house.rows("select count(*) from odds_snapshots")[0][0]
+    assert (told["source"], told["races"]) == ("portal_final", 3)
+
+
+def test_a_recording_is_found_by_its_name_with_or_without_suffixes(tmp_path: Path) -> None:
+    (tmp_path / "1.5.bz2").write_bytes(bz2.compress(write_one()))
+    market = OddsMarket(recordings=str(tmp_path))
+    for name in ("1.5", "1.5.bz2"):
+        with market.recording(name, {}) as (_, content):
+            assert content.startswith(b"BZ")
+    (tmp_path / "1.5.gz").write_bytes(b"")
+    for name in ("1.5", "1", "", ".", "..", "5"):
+        with pytest.raises(SourceError, match="recordings of this name"), market.recording(name, {}):
+            pass
+    with pytest.raises(SourceError, match="not set"), OddsMarket().recording("1.5", {}):
+        pass
 
 
 # The sensor -----------------------------------------------------------------------------------------------------------

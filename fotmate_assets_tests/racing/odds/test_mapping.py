@@ -12,7 +12,7 @@ import pytest
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds.model import Sentinel
-from fotmate_assets.racing.sources.odds import mapping
+from fotmate_assets.racing.sources.odds import documents, mapping
 from fotmate_assets.racing.sources.odds.mapping import FeedMapping
 from fotmate_assets_tests.racing.odds.feeds import RACE, odds_of, odds_race, refusal
 
@@ -307,3 +307,22 @@ def test_templates_say_what_a_race_is() -> None:
     race = odds_race(4, 7, track_id="gwangmyeong")
     told = mapping.filled("{sport}/{track_id}/{race_date}/{race_date:%y%m%d}/{race_no:02d}/{race_id}", race)
     assert told == "cycle/gwangmyeong/2026-11-21/261121/07/cycle-gwangmyeong-20261121-07"
+
+
+def test_the_documented_mapping_and_document_can_be_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "odds-feed.md").read_text("utf-8")
+    described, document = (page.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("toml", "json"))
+    (tmp_path / "feed.toml").write_text(described, "utf-8")
+    assert mapping.load(tmp_path / "feed.toml").pools == {"단승": "WIN", "신규": "ignored"}
+    snapshot = documents.parse(document.encode(), RACE, "feed", "page")
+    assert {each.pool: each.sales_krw for each in snapshot.pools} == {Pool.WIN: 12_300_000, Pool.EXA: None}
+
+
+def test_a_url_that_cannot_be_filled_is_refused_without_the_secret_in_it() -> None:
+    for template in (
+        "https://feed.example/?serviceKey=TOPSECRET&race={raceid}",
+        "https://x/{race_no:%Y}?key=TOPSECRET",
+    ):
+        with pytest.raises(ValueError, match="REDACTED") as refused:
+            mapping.check_template(template)
+        assert "TOPSECRET" not in str(refused.value)

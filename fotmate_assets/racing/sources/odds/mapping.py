@@ -44,7 +44,7 @@ import re
 import string
 import tomllib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -52,8 +52,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from fotmate_assets.core.http import redacted
 from fotmate_assets.core.model import SourceError
-from fotmate_assets.racing.model import Pool, combination
+from fotmate_assets.racing.model import Pool, RaceStatus, Sport, combination
 from fotmate_assets.racing.odds.model import OddsRace, OddsSnapshot, Sentinel
 from fotmate_assets.racing.sources.odds import documents
 from fotmate_assets.racing.sources.odds.documents import Document, Told
@@ -168,7 +169,24 @@ def check_template(template: str) -> None:
     """Raises ValueError for a template that `filled` cannot fill."""
     unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - {*RACE_FIELDS}
     if unknown:
-        raise ValueError(f"{template!r} has {', '.join(sorted(unknown))}; there is {', '.join(RACE_FIELDS)}")
+        told = redacted(template)
+        raise ValueError(f"{told!r} has {', '.join(sorted(unknown))}; there is {', '.join(RACE_FIELDS)}")
+    try:
+        filled(template, _ANY_RACE)
+    except ValueError as error:
+        raise ValueError(f"{redacted(template)!r} cannot be filled: {error}") from None
+
+
+_ANY_RACE = OddsRace(
+    "horse-seoul-20261121-01",
+    date(2026, 11, 21),
+    Sport.HORSE,
+    1,
+    "seoul",
+    datetime(2026, 11, 21, 2, tzinfo=UTC),
+    RaceStatus.SCHEDULED,
+    (),
+)
 
 
 def filled(template: str, race: OddsRace) -> str:

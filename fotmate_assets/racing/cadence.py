@@ -48,11 +48,17 @@ class Slot:
     phase: Phase
 
 
-FOLLOWED_FROM = timedelta(minutes=60)
-"""The first slot comes so long before the off."""
+FIRST_SLOT_BEFORE_OFF = timedelta(minutes=60)
+"""From a race's first slot to its off."""
 
 LATEST = timedelta(seconds=20)
 """From a slot to its deadline, at most."""
+
+ACCOUNTED_IN = timedelta(minutes=2)
+"""From a slot to the end of its account, captured or missed: its deadline, and the collector's next look."""
+
+CAPTURED_SHARE = 0.99
+"""Share of the slots that have come, but for those at which the source rightly had nothing, that is to be captured."""
 
 SECONDS_TO_OFF = (*range(3600, 900, -300), *range(900, 300, -60), *range(300, 0, -30), 0)
 """Of the slots of a race."""
@@ -85,3 +91,22 @@ def deadline(at: datetime, following: datetime | None) -> datetime:
     """When the slot at `at` is missed: before the next one of its race, and soon enough for a sensor's tick."""
     latest = at + LATEST
     return latest if following is None else min(latest, following)
+
+
+@dataclass
+class Tick:
+    """Which slots a sensor's tick takes: those that fall due before the next one can be at work."""
+
+    until: datetime
+    """What comes by then it takes in any case,"""
+    next_tick: timedelta
+    """and on while the next instant comes within this after the last,"""
+    last: datetime
+    """but nothing later."""
+
+    def takes(self, instant: datetime) -> bool:
+        """Whether to stay for the next instant. To be asked in order: each that is taken may bring another."""
+        if instant > min(self.until + self.next_tick, self.last):
+            return False
+        self.until = max(self.until, instant)
+        return True

@@ -25,13 +25,13 @@ from fotmate_assets.core.ledger import Attempt, Job, Ledger, refuse
 from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.postgres import in_transaction, is_transient
 from fotmate_assets.core.raw_zone import RawZone
-from fotmate_assets.racing.cadence import FOLLOWED_FROM, LATEST, SlotVerdict, deadline
+from fotmate_assets.racing.cadence import FIRST_SLOT_BEFORE_OFF, LATEST, SlotVerdict, Tick, deadline
 from fotmate_assets.racing.odds import slots
 from fotmate_assets.racing.odds.outcomes import Batch, Outcome
 from fotmate_assets.racing.odds.polling import Clock, Due, WallClock, answer_by, poll, trace_of
 from fotmate_assets.racing.odds.races import races_to_follow
 from fotmate_assets.racing.odds.slots import LOOK_AHEAD, RaceLocks
-from fotmate_assets.racing.odds.store import insert_rows
+from fotmate_assets.racing.odds.store import insert_live, insert_rows
 from fotmate_assets.racing.sources.odds.source import OddsSource
 
 __all__ = ["Batch", "Collector"]
@@ -51,7 +51,7 @@ NEXT_TICK = timedelta(seconds=6)
 """From the end of a tick until the next one is at work, at most: the daemon looks every 5 seconds."""
 LONGEST_TICK = timedelta(seconds=45)
 """Of a tick, polling ends by then, and writing little later: Dagster allows a tick 60 seconds."""
-LAST_CHANCE = timedelta(seconds=3)
+LAST_CHANCE = timedelta(seconds=7)
 """Nothing is begun that has less time than this before a tick must end."""
 WRITTEN_WITHIN = timedelta(seconds=3)
 """After the end of a tick's polling, writing is given up."""
@@ -99,21 +99,14 @@ class Collector:
         async def note(batch: Batch) -> None:
             batches.append(batch)
 
-        end = until
-
-        def is_over(instant: datetime | None) -> bool:
-            nonlocal end
-            if instant is None or instant > min(end + next_tick, polled_by - LAST_CHANCE):
-                return True
-            end = max(end, instant)
-            return False
-
-        async with self._shift(note, polled_by) as shift:
+        tick = Tick(until, next_tick, polled_by - LAST_CHANCE)
+        async with self._shift(note) as shift:
+            shift.polled_by = polled_by
             await shift.replan()
-            await shift.follow(asyncio.Event(), is_over)
+            await shift.follow(asyncio.Event(), lambda instant: instant is None or not tick.takes(instant))
             shift.written_by = polled_by + WRITTEN_WITHIN
             await shift.finish()
-        return sum(batches, self._empty())
+        return sum(batches, _empty(self._source))
 
     async def run(self, stop: asyncio.Event, on_batch: Callable[[Batch], None] = lambda _batch: None) -> None:
         """Capture every slot until `stop` is set; then what is being polled is still written. `on_batch` is called in a
@@ -133,12 +126,9 @@ class Collector:
             shift.written_by = self._clock.now() + LATEST + STOPPED_WITHIN
             await shift.finish()
 
-    def _empty(self) -> Batch:
-        return Batch(self._source.name, self._source.is_live, self._source.is_simulated)
-
     @asynccontextmanager
-    async def _shift(self, tell: Tell, polled_by: datetime | None = None) -> AsyncIterator[_Shift]:
-        shift = _Shift(self._source, self._engine, self._zone, self._clock, tell, self._empty(), polled_by)
+    async def _shift(self, tell: Tell) -> AsyncIterator[_Shift]:
+        shift = _Shift(self._source, self._engine, self._zone, self._clock, tell)
         try:
             yield shift
         finally:
@@ -148,18 +138,11 @@ class Collector:
 class _Shift:
     """One call's work: the plan as last read, what is being polled, what waits to be written, the races held."""
 
-    def __init__(
-        self,
-        source: OddsSource,
-        engine: Engine,
-        zone: RawZone | None,
-        clock: Clock,
-        tell: Tell,
-        empty: Batch,
-        polled_by: datetime | None,
-    ) -> None:
+    def __init__(self, source: OddsSource, engine: Engine, zone: RawZone | None, clock: Clock, tell: Tell) -> None:
         self._source, self._engine, self._zone, self._clock = source, engine, zone, clock
-        self._tell, self._empty, self._polled_by = tell, empty, polled_by
+        self._tell, self._empty = tell, _empty(source)
+        self.polled_by: datetime | None = None
+        """No deadline is later; None: they are the slots' own."""
         self.written_by: datetime | None = None
         """Until then writing is tried again; None: for as long as it takes."""
         self._ledger = Ledger(engine)
@@ -255,7 +238,7 @@ class _Shift:
             closed = slots.close_gap(
                 connection, now, name, is_simulated=is_simulated, busy=busy, planned_until=self._planned_until
             )
-            races = races_to_follow(connection, now - LATEST, now + LOOK_AHEAD + FOLLOWED_FROM)
+            races = races_to_follow(connection, now - LATEST, now + LOOK_AHEAD + FIRST_SLOT_BEFORE_OFF)
             slots.plan_ahead(connection, races, now, name, is_simulated=is_simulated)
             return races, closed, {race_id for race_id, _ in slots.planned_slots(connection, now - LATEST)}
 
@@ -278,7 +261,7 @@ class _Shift:
         """Begin what is due."""
         now = self._clock.now()
         due = [
-            each if self._polled_by is None else replace(each, deadline=min(each.deadline, self._polled_by))
+            each if self.polled_by is None else replace(each, deadline=min(each.deadline, self.polled_by))
             for each in self._agenda
             if now - PUNCTUAL < each.slot.at <= now and _key(each) not in self._taken
         ]
@@ -289,12 +272,17 @@ class _Shift:
     async def _capture(self, due: Sequence[Due], now: datetime) -> None:
         began = time.monotonic()
         polls = [asyncio.create_task(poll(each, self._source, self._clock, self._keep)) for each in due]
-        await self._first(now + PROMPT, asyncio.ensure_future(asyncio.wait(polls)))
-        prompt = [each for each in polls if each.done()]
-        stragglers = [each for each in polls if not each.done()]
-        for group in (prompt, stragglers):
-            if group:
-                await self._write(await asyncio.gather(*group), began)
+        try:
+            await self._first(now + PROMPT, asyncio.gather(*polls, return_exceptions=True))
+            prompt = [each for each in polls if each.done()]
+            stragglers = [each for each in polls if not each.done()]
+            for group in (prompt, stragglers):
+                if group:
+                    await self._write(await asyncio.gather(*group), began)
+        finally:
+            for each in polls:
+                each.cancel()
+            await asyncio.wait(polls)
 
     async def _keep(self, content: bytes) -> str | None:
         zone = self._zone
@@ -342,7 +330,8 @@ class _Shift:
         """What is news, and how many rows."""
         name = self._source.name
         news = slots.account(connection, outcomes, name, is_simulated=self._source.is_simulated)
-        rows = insert_rows(connection, [row for outcome in news for row in outcome.rows])
+        insert = insert_live if self._source.is_live else insert_rows
+        rows = insert(connection, [row for outcome in news for row in outcome.rows])
         for outcome in news:
             if outcome.refused is not None and outcome.refused_sha256 is not None:
                 job = Job(name, JOB, outcome.race_date.isoformat())
@@ -389,12 +378,20 @@ class _Shift:
         self._raise_broken()
 
     async def leave(self) -> None:
-        """Let go of everything: of the races before this returns, unless the database hangs."""
-        for task in (*self._tasks, *filter(None, [self._planning])):
+        """Let go of everything: when this returns nothing asks the source any more, and the races are free unless the
+        database hangs.
+        """
+        tasks = [*self._tasks, *filter(None, [self._planning])]
+        for task in tasks:
             task.cancel()
-        await asyncio.wait([asyncio.ensure_future(self._in(self._planner, self._locks.release))], timeout=LEFT_WITHIN_S)
+        releasing = asyncio.ensure_future(self._in(self._planner, self._locks.release))
+        await asyncio.wait([*tasks, releasing], timeout=LEFT_WITHIN_S)
         for executor in (self._planner, self._writers, self._keepers):
             executor.shutdown(wait=False)
+
+
+def _empty(source: OddsSource) -> Batch:
+    return Batch(source.name, source.is_live, source.is_simulated)
 
 
 def _key(due: Due) -> tuple[str, datetime]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, text
 
 from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.status import Freshness
+from fotmate_assets.racing.cadence import ACCOUNTED_IN, CAPTURED_SHARE
 from fotmate_assets.racing.model import KST, Sport, entries_due_by, midnight_after, results_due_by
 from fotmate_assets.racing.queries import SOURCES
 
@@ -30,12 +31,9 @@ _ANSWERED = text("""
 
 _SLOTS = text("""
     select source, max(slot_at) as last_at, count(*) as due, count(*) filter (where status = 'captured') as captured
-    from odds_slots where race_date = :day and slot_at <= :until group by source order by source
+    from odds_slots where race_date = :day and slot_at <= :until and verdict is distinct from 'empty_expected'
+    group by source order by source
 """)
-ACCOUNTED_IN = timedelta(minutes=2)
-"""From a slot of the odds until it is captured or missed."""
-CAPTURED = 0.99
-"""Share of the slots that is to be captured."""
 
 
 def racing_freshness(connection: Connection, day: date) -> list[Freshness]:
@@ -55,7 +53,7 @@ def racing_freshness(connection: Connection, day: date) -> list[Freshness]:
     for meeting in connection.execute(_MEETINGS, {"day": day}).mappings():
         rows += _of_meeting(dict(meeting), day, now)
     for source, last_at, of_slots, captured in connection.execute(_SLOTS, {"day": day, "until": now - ACCOUNTED_IN}):
-        told = f"{captured} captured", captured < CAPTURED * of_slots
+        told = f"{captured} captured", captured < CAPTURED_SHARE * of_slots
         rows.append(Freshness(f"odds {source} {day}", f"{of_slots} slots", last_at, *told))
     return rows
 

@@ -128,3 +128,18 @@ def test_odds_are_late_where_less_than_99_of_100_slots_were_captured(emptied: Da
         soon=soon,
     )
     assert "odds feed 2025-03-08" not in fresh(emptied, PAST)
+
+
+def test_instants_at_which_a_source_rightly_has_nothing_make_no_odds_late(emptied: Database) -> None:
+    emptied.execute("""
+        insert into odds_slots (race_id, slot_at, race_date, phase, status, verdict, source, is_simulated)
+        select 'horse-seoul-20250308-01', timestamptz '2025-03-08 11:00+09' + n * interval '30 seconds', '2025-03-08',
+               '30s', case when n > 10 then 'captured' else 'missed' end,
+               case when n > 10 then 'ok' else 'empty_expected' end, 'feed', false
+        from generate_series(1, 30) n
+    """)
+    told = fresh(emptied, PAST)["odds feed 2025-03-08"]
+    assert (told.expected, told.found, told.is_late) == ("20 slots", "20 captured", False)
+    emptied.execute("update odds_slots set status = 'missed', verdict = 'empty_unexpected' where verdict = 'ok'")
+    told = fresh(emptied, PAST)["odds feed 2025-03-08"]
+    assert (told.expected, told.found, told.is_late) == ("20 slots", "0 captured", True)

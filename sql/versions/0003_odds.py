@@ -235,13 +235,7 @@ def upgrade() -> None:
         comment="What was planned to be captured, and what became of it.",
     )
     op.create_index(op.f("ix_odds_slots_race_date"), "odds_slots", ["race_date"], unique=False)
-    op.create_index(
-        op.f("ix_odds_slots_slot_at"),
-        "odds_slots",
-        ["slot_at"],
-        unique=False,
-        postgresql_where=sa.text("status = 'planned'"),
-    )
+    op.create_index(op.f("ix_odds_slots_slot_at"), "odds_slots", ["slot_at"], unique=False)
     op.create_table(
         "odds_snapshots",
         sa.Column("race_id", sa.Text(), nullable=False, comment="Race."),
@@ -369,9 +363,7 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_odds_snapshots_race_date_pool_race_id"), table_name="odds_snapshots")
     op.drop_table("odds_snapshots")
-    op.drop_index(
-        op.f("ix_odds_slots_slot_at"), table_name="odds_slots", postgresql_where=sa.text("status = 'planned'")
-    )
+    op.drop_index(op.f("ix_odds_slots_slot_at"), table_name="odds_slots")
     op.drop_index(op.f("ix_odds_slots_race_date"), table_name="odds_slots")
     op.drop_table("odds_slots")
     op.drop_table("odds_retired")

@@ -1,7 +1,7 @@
 """The odds assets: thin op bodies, with the charts that people look at as metadata."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from dagster import (
     AssetExecutionContext,
     AssetKey,
+    AssetsDefinition,
     BackfillPolicy,
     Config,
     MaterializeResult,
@@ -50,6 +51,24 @@ AT_HAND = timedelta(hours=1)
 """Before its off, a race is bet on."""
 
 SNAPSHOTS, CANDLES, LAKE = (AssetKey(["racing", f"odds_{name}"]) for name in ("snapshots", "candles", "lake"))
+
+
+def _of_race_dates(
+    key: AssetKey, deps: Sequence[AssetKey], kinds: set[str], metadata: dict[str, Any]
+) -> Callable[[Callable[..., Any]], AssetsDefinition]:
+    """An asset of race dates, of which a range is one run."""
+    return asset(
+        key=key,
+        deps=deps,
+        partitions_def=partitions.race_date,
+        backfill_policy=BackfillPolicy.single_run(),
+        group_name=GROUP,
+        owners=OWNERS,
+        tags=TAGS,
+        kinds=kinds,
+        code_version=CODE_VERSION,
+        metadata=metadata,
+    )
 
 
 def _stored_in(table: str) -> dict[str, Any]:
@@ -96,17 +115,11 @@ class OddsConfig(Config):
     """Of a Betfair stream: which of our races each of its markets is taken for, market id to race id."""
 
 
-@asset(
-    key=SNAPSHOTS,
-    deps=[AssetKey(["racing", name]) for name in ("races", "entries", "payoffs")],
-    partitions_def=partitions.race_date,
-    backfill_policy=BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"postgres"},
-    code_version=CODE_VERSION,
-    metadata=_stored_in("odds_snapshots"),
+@_of_race_dates(
+    SNAPSHOTS,
+    [AssetKey(["racing", name]) for name in ("races", "entries", "payoffs")],
+    {"postgres"},
+    _stored_in("odds_snapshots"),
 )
 def odds_snapshots(
     context: AssetExecutionContext, config: OddsConfig, postgres: Postgres, raw: ObjectStorage, odds: OddsMarket
@@ -182,18 +195,7 @@ def _rows_name(days: Sequence[date]) -> str:
     return "dagster/partition_row_count" if len(days) == 1 else "rows_in_range"
 
 
-@asset(
-    key=CANDLES,
-    deps=[SNAPSHOTS],
-    partitions_def=partitions.race_date,
-    backfill_policy=BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"postgres"},
-    code_version=CODE_VERSION,
-    metadata=_stored_in("odds_candles"),
-)
+@_of_race_dates(CANDLES, [SNAPSHOTS], {"postgres"}, _stored_in("odds_candles"))
 def odds_candles(context: AssetExecutionContext, postgres: Postgres, lake: ObjectStorage) -> MaterializeResult[None]:
     """Open, high, low and close of every runner to win and to place, per minute and per 5 minutes, of what has changed;
     and a chart of each race's win odds. While a date is raced, only of the races at hand.
@@ -233,17 +235,11 @@ def _told_of(charts: Sequence[WinOdds]) -> dict[str, Any]:
     }
 
 
-@asset(
-    key=LAKE,
-    deps=[SNAPSHOTS],
-    partitions_def=partitions.race_date,
-    backfill_policy=BackfillPolicy.single_run(),
-    group_name=GROUP,
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"parquet", "s3"},
-    code_version=CODE_VERSION,
-    metadata={"partition_expr": "race_date", "dagster/column_schema": table_schema(tables.tables["odds_snapshots"])},
+@_of_race_dates(
+    LAKE,
+    [SNAPSHOTS],
+    {"parquet", "s3"},
+    {"partition_expr": "race_date", "dagster/column_schema": table_schema(tables.tables["odds_snapshots"])},
 )
 def odds_lake(context: AssetExecutionContext, postgres: Postgres, lake: ObjectStorage) -> MaterializeResult[None]:
     """A race date's odds as one Parquet object: the cold tier, read from when Postgres has retired them."""

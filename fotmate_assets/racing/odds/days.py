@@ -9,24 +9,32 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from fotmate_assets.core.ledger import Attempt, Job, Ledger
 from fotmate_assets.core.model import SourceError, Verdict
+from fotmate_assets.core.object_store import ObjectStore
 from fotmate_assets.core.postgres import in_transaction
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.racing.cadence import SlotStatus, plan
 from fotmate_assets.racing.load import known_meetings
-from fotmate_assets.racing.model import CALLED_OFF
+from fotmate_assets.racing.model import CALLED_OFF, ON, RaceStatus
+from fotmate_assets.racing.odds.lake import live_races
 from fotmate_assets.racing.odds.model import OddsRace, OddsRow, rows_of
 from fotmate_assets.racing.odds.races import odds_races
-from fotmate_assets.racing.odds.store import FINAL, insert_rows, replace_final
+from fotmate_assets.racing.odds.store import FINAL, replace_final, replace_replay
 from fotmate_assets.racing.shelves import Shelves
 from fotmate_assets.racing.sources.odds.portal_final import final_odds
 from fotmate_assets.racing.sources.odds.replay import Replay
 from fotmate_assets.racing.sources.source import RaceSource
 
 JOB = "racing/odds_snapshots"
+
+ALL_ODDS_OF = "kra"
+"""The source that publishes all odds of its races, once they are decided."""
+
+MOST_NAMED = 50
+"""Documents of a recording that cannot be read and are named, each as a failure; the rest are counted."""
 
 
 @dataclass
@@ -56,18 +64,20 @@ def store_final(
 ) -> StoredOdds:
     """Store the final odds of a race date from the kept answers of the portals.
 
-    A race whose odds cannot be read is owed in the ledger, and the others are stored. Each source's attempt is
-    recorded, also where it has no odds.
+    A race whose odds cannot be read is owed in the ledger, and the others are stored; so are, by track, races that
+    have paid and of which no odds are kept. Each source's attempt is recorded, also where it has no odds.
     """
     with engine.connect() as connection:
         races = odds_races(connection, day)
         meetings = known_meetings(connection, [day])
+        paid = set(connection.scalars(_PAID, {"day": day}))
     stored = StoredOdds(FINAL)
     for source in sources:
         job = Job(source.name, JOB, day.isoformat(), run_id)
         started = time.monotonic()
         rows: list[OddsRow] = []
         failures: list[SourceError] = []
+        undecided: list[str] = []
         shelves = Shelves(zone, engine)
         for meeting in [each for each in meetings if each.track.source == source.name]:
             of_meeting = {race.race_no: race for race in races if race.track_id == meeting.track_id}
@@ -86,6 +96,19 @@ def store_final(
                     is_simulated=final.is_simulated,
                     raw_sha256=final.snapshot.raw_sha256,
                 )
+            if source.name == ALL_ODDS_OF:
+                has = {final.race.race_no for final in found.races}
+                without = [race for number, race in sorted(of_meeting.items()) if number not in has]
+                undecided += [race.race_id for race in without if race.status in ON]
+                finished = [race.race_id for race in without if race.status is RaceStatus.FINISHED]
+                missing = [race_id for race_id in finished if race_id in paid]
+                # Where an answer cannot be read, that is why.
+                if missing and not found.errors:
+                    reason = f"pools have paid, and no odds are kept, of {', '.join(missing)}"
+                    document = f"final/{day}/{meeting.track_id}"
+                    failures.append(SourceError(Verdict.EMPTY_UNEXPECTED, source.name, document, reason))
+        if undecided:
+            stored.notes.append(f"not decided yet, without final odds: {', '.join(undecided)}")
         written = in_transaction(engine, partial(replace_final, rows=rows))
         stored.races += len({row.race_id for row in rows})
         stored.is_simulated |= any(row.is_simulated for row in rows)
@@ -94,7 +117,8 @@ def store_final(
         for failure in failures:
             ledger.owe(job, failure)
         ledger.settle_all_but(job, [failure.document for failure in failures])
-        ledger.record([(job, _attempt(written, rows, failures), time.monotonic() - started)])
+        verdict = Verdict.OK if rows else Verdict.NOT_YET if undecided else Verdict.EMPTY_EXPECTED
+        ledger.record([(job, _attempt(verdict, written, failures), time.monotonic() - started)])
     return stored
 
 
@@ -107,40 +131,68 @@ def replay(
     ledger: Ledger,
     now: Callable[[], datetime],
     run_id: str | None = None,
+    lake: ObjectStore | None = None,
 ) -> StoredOdds:
     """Store what a recording tells of a race date, at the instants that are planned for each race.
 
-    What an earlier replay stored of a race is replaced. A race of which live odds were captured is left as it is: a
-    replay never mixes with them. `recording`: its bytes, which are kept.
+    What an earlier replay stored of a race is replaced, and its candles go. Left as they are, with a note, are races
+    that have live odds, in Postgres or the lake: a replay never mixes with them; those that are not off yet; and those
+    that the recording does not have. A document that cannot be read is a failure, and the others are stored.
+
+    `recording`: its bytes, which are kept. `lake`: where odds are that were retired; None where there is no lake.
     """
     with engine.connect() as connection:
         races = [race for race in odds_races(connection, day) if race.status not in CALLED_OFF]
-        live = set(connection.scalars(_LIVE, {"day": day}))
+        live = frozenset(connection.scalars(_LIVE, {"day": day}))
+    # After Postgres: what is retired in between is seen there.
+    live |= live_races(lake, [day]) if lake is not None else frozenset()
     stored = StoredOdds(source.name, source.is_simulated)
     sha256 = zone.put(recording)
     started = time.monotonic()
-    told: list[OddsRow] = []
+    malformed: dict[tuple[str, str | None], SourceError] = {}
     for race in races:
         if race.race_id in live:
             stored.notes.append(f"{race.race_id} has live odds and is not replayed")
             continue
-        rows, stored.slots[race.race_id], errors = asyncio.run(_replayed(source, race, sha256, now()))
-        if not rows:
-            stored.failures += errors[-1:]
+        if race.post_time > now():
+            stored.notes.append(f"{race.race_id} is not off yet and is not replayed")
             continue
-        stored.races += 1
-        stored.rows_written += in_transaction(engine, partial(_put_replay, race=race, rows=rows))
-        told += rows[-1:]
-    attempt = _attempt(stored.rows_written, told, stored.failures)
+        rows, slots, errors = asyncio.run(_replayed(source, race, sha256, now()))
+        malformed |= {(each.document, each.field): each for each in errors if each.verdict is Verdict.MALFORMED}
+        if rows:
+            written = in_transaction(engine, partial(replace_replay, rows=rows))
+            if not written:
+                stored.notes.append(f"{race.race_id} has live odds by now and is not replayed")
+                continue
+            stored.races += 1
+            stored.rows_written += written
+        stored.slots[race.race_id] = slots
+        stored.notes += _notes(errors, has_some=bool(rows))
+    stored.failures = list(malformed.values())[:MOST_NAMED]
+    if len(malformed) > MOST_NAMED:
+        stored.notes.append(f"{len(malformed) - MOST_NAMED} more documents cannot be read")
+    verdict = Verdict.OK if stored.races else Verdict.EMPTY_EXPECTED
+    attempt = _attempt(verdict, stored.rows_written, list(malformed.values()))
     ledger.record([(Job(source.name, JOB, day.isoformat(), run_id), attempt, time.monotonic() - started)])
     return stored
 
 
-def _attempt(written: int, rows: Sequence[OddsRow], failures: Sequence[SourceError]) -> Attempt:
-    """What an attempt came to that wrote so many rows of these."""
-    if failures:
-        return Attempt(failures[0].verdict, written, str(failures[0]))
-    return Attempt(Verdict.OK if rows else Verdict.EMPTY_EXPECTED, written)
+def _attempt(verdict: Verdict, written: int, failures: Sequence[SourceError]) -> Attempt:
+    """What an attempt came to that wrote so many rows; its verdict is `verdict` only where nothing failed."""
+    if not failures:
+        return Attempt(verdict, written)
+    more = f"; and {len(failures) - 1} more" if len(failures) > 1 else ""
+    return Attempt(failures[0].verdict, written, f"{failures[0]}{more}")
+
+
+def _notes(errors: Sequence[SourceError], *, has_some: bool) -> list[str]:
+    """Why a recording has nothing at some instants, where no document is at fault: each reason once. That it begins
+    later than the plan is told of a race that it has nothing else of (not `has_some`).
+    """
+    told = [each for each in errors if each.verdict is not Verdict.MALFORMED]
+    if has_some:
+        told = [each for each in told if each.verdict is not Verdict.NOT_YET]
+    return list(dict.fromkeys(f"{each.document}: {each.reason}" for each in told))
 
 
 async def _replayed(
@@ -172,9 +224,4 @@ async def _replayed(
 
 
 _LIVE = text("select distinct race_id from odds_snapshots where race_date = :day and is_live")
-_FORGET = text("delete from odds_snapshots where race_id = :race_id and not is_live and source <> :final")
-
-
-def _put_replay(connection: Connection, race: OddsRace, rows: Sequence[OddsRow]) -> int:
-    connection.execute(_FORGET, {"race_id": race.race_id, "final": FINAL})
-    return insert_rows(connection, rows)
+_PAID = text("select distinct race_id from payoffs where race_date = :day")

@@ -8,6 +8,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from fotmate_assets.core.alerts import Alert, Message, note
+from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.postgres import in_transaction
 from fotmate_assets.racing.cadence import SlotStatus
 from fotmate_assets.racing.odds.moves import note_moves
@@ -18,9 +19,13 @@ QUIET = timedelta(hours=1)
 
 
 def note_batch(engine: Engine, batch: Batch) -> None:
-    """Note the sudden moves that a batch shows, and one alert per verdict of what it missed, at most one an hour."""
+    """Note the sudden moves that a batch shows, and one alert per verdict of what it missed, at most one an hour. That
+    the source rightly had nothing is nothing to tell.
+    """
     note_moves(engine, batch.race_ids)
     for verdict in batch.verdicts:
+        if verdict == Verdict.EMPTY_EXPECTED:
+            continue
         in_transaction(engine, partial(note, alert=_missed(batch, verdict), quiet=QUIET))
 
 

@@ -16,15 +16,16 @@ from sqlalchemy.dialects.postgresql import insert
 from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore
 from fotmate_assets.core.postgres import in_transaction, lock_for_transaction
 from fotmate_assets.racing.model import KST
-from fotmate_assets.racing.odds.lake import (
-    LakeError,
+from fotmate_assets.racing.odds.frames import (
     content_sha256,
-    days_in,
     digests,
-    lock_of,
+    frame_of,
+    kinds_in_postgres,
     postgres_groups,
-    read_object,
+    table_of,
+    without_replays,
 )
+from fotmate_assets.racing.odds.lake import LakeError, days_in, lock_of, read_object
 from fotmate_assets.racing.odds.tables import odds_retired, odds_snapshots
 
 
@@ -92,8 +93,14 @@ def _retire_day(engine: Engine, store: ObjectStore, day: date) -> int:
         in_lake, told = digests(held.table), held.day.content
         if (told.content_sha256, told.rows, told.race_date) != (content_sha256(in_lake), len(in_lake), day):
             raise _DifferError(f"{held.day.url} does not hold what it says")
-        here = [(name, digests(group)) for name, group in postgres_groups(connection, day)]
-        rows = {digest for _, of_group in here for digest in of_group}
+        live, replayed = kinds_in_postgres(connection, [day])
+        beside_live = replayed & (live | held.live_races)
+        groups, seen, rows = [], 0, set[bytes]()
+        for name, group in postgres_groups(connection, day):
+            groups.append(name)
+            seen += len(group)
+            counts = table_of(without_replays(frame_of(group), beside_live)) if beside_live else group
+            rows.update(digests(counts))
         entered = connection.scalar(select(odds_retired.c.rows).where(odds_retired.c.race_date == day))
         only_here, only_there = rows.difference(in_lake), set(in_lake) - rows
         if only_here or (only_there and rows and entered is None):
@@ -105,9 +112,9 @@ def _retire_day(engine: Engine, store: ObjectStore, day: date) -> int:
         of_race = delete(odds_snapshots).where(
             odds_snapshots.c.race_id == bindparam("race"), odds_snapshots.c.race_date == day
         )
-        deleted = sum(connection.execute(of_race, {"race": name}).rowcount for name, _ in here)
-        if deleted != len(rows):
-            raise RuntimeError(f"race date {day}: {len(rows)} rows were seen, {deleted} deleted")
+        deleted = sum(connection.execute(of_race, {"race": name}).rowcount for name in groups)
+        if deleted != seen:
+            raise RuntimeError(f"race date {day}: {seen} rows were seen, {deleted} deleted")
         values = {"race_date": day, "rows": (entered or 0) + deleted, "content_sha256": told.content_sha256}
         statement = insert(odds_retired).values(values)
         new = {"rows": statement.excluded.rows, "content_sha256": statement.excluded.content_sha256}

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from fotmate_assets.core.ledger import storable
 from fotmate_assets.core.postgres import is_transient
 from fotmate_assets.racing.cadence import (
-    FOLLOWED_FROM,
+    FIRST_SLOT_BEFORE_OFF,
     LATEST,
     SECONDS_TO_OFF,
     Phase,
@@ -35,6 +35,9 @@ LOOK_AHEAD = timedelta(minutes=10)
 
 GRACE = timedelta(seconds=30)
 """From a slot's deadline until it is taken for unattended: who polled it may still be writing."""
+
+ACCOUNTED_BACK = timedelta(days=7)
+"""How far back slots are accounted for that nobody planned. Older ones are nobody's: a pause of months is no outage."""
 
 UNATTENDED = "nobody asked for it in time, or who did died before it could write"
 UNPLANNED = "nobody planned it: no collector was at work, or the race was not known in time"
@@ -100,7 +103,7 @@ def plan_ahead(
 
 _ABANDONED = text("""
     update odds_slots s set status = 'missed', verdict = 'unattended', reason = :reason, changed_at = now()
-    where s.status = 'planned' and s.slot_at < :before
+    where s.status = 'planned' and s.slot_at < :before and s.slot_at > :after
       and not exists (
         select from unnest(cast(:busy_ids as text[]), cast(:busy_at as timestamptz[])) as busy (race_id, slot_at)
         where busy.race_id = s.race_id and busy.slot_at = s.slot_at)
@@ -129,21 +132,25 @@ def close_gap(
     planned_until: datetime | None = None,
 ) -> list[Outcome]:
     """Account for what nobody attended, and return it: planned slots whose deadline is GRACE ago, except those that the
-    caller is `busy` with, and slots that fell after the last one ever planned, or after `planned_until`, as far as the
-    caller knows its plan to be whole. On the very first start there is no such slot, and the past is nobody's. To be
-    called before anything new is planned. Part of the transaction.
+    caller is `busy` with, and slots of the last 7 days (ACCOUNTED_BACK) that fell after the last one ever planned, or
+    after `planned_until`, as far as the caller knows its plan to be whole. What was not planned and is older is
+    nobody's; so is the past on the very first start. To be called before anything new is planned. Part of the
+    transaction.
     """
+    newest: datetime | None = connection.scalar(text("select max(slot_at) from odds_slots"))
+    if newest is None:
+        return []
     abandoned = {
         "reason": UNATTENDED,
         "before": now - LATEST - GRACE,
+        # Every look closes what came before it, and plans minutes ahead: no older slot is still open.
+        "after": min(newest, now) - ACCOUNTED_BACK,
         "busy_ids": [race_id for race_id, _ in busy],
         "busy_at": [at for _, at in busy],
     }
     rows = list(connection.execute(_ABANDONED, abandoned))
-    cursor = connection.scalar(text("select max(slot_at) from odds_slots"))
-    if cursor is not None and planned_until is not None:
-        cursor = max(cursor, planned_until)
-    if cursor is not None and cursor < now:
+    cursor = max(filter(None, (newest, planned_until, now - ACCOUNTED_BACK)))
+    if cursor < now:
         never_planned = {
             "reason": UNPLANNED,
             "source": source,
@@ -152,7 +159,7 @@ def close_gap(
             "phases": [phase_of(left).value for left in SECONDS_TO_OFF],
             "after": cursor,
             "now": now,
-            "last": now + FOLLOWED_FROM,
+            "last": now + FIRST_SLOT_BEFORE_OFF,
             "off": [status.value for status in CALLED_OFF],
         }
         rows += connection.execute(_NEVER_PLANNED, never_planned)

@@ -264,6 +264,55 @@ def _insert_new(connection: Connection, columns: Sequence[str], records: Sequenc
     return inserted.rowcount
 
 
+def insert_live(connection: Connection, rows: Sequence[OddsRow]) -> int:
+    """Store live odds, of whichever races: a replay that was stored of one of them before goes, with its candles. How
+    many are new. Part of the transaction, which a replay of these races waits for.
+    """
+    if not rows:
+        return 0
+    race_ids = sorted({row.race_id for row in rows})
+    connection.execute(_HOLD_OFF_REPLAYS, {"race_ids": race_ids})
+    replayed = list(connection.scalars(_REPLAYED, {"race_ids": race_ids, "final": FINAL}))
+    if replayed:
+        connection.execute(_FORGET, {"race_ids": replayed, "final": FINAL})
+    return insert_rows(connection, rows)
+
+
+def replace_replay(connection: Connection, rows: Sequence[OddsRow]) -> int:
+    """Store a replay of one race in place of any before, whose candles go, too. How many rows were written: none where
+    the race has live odds, which stand alone. Part of the transaction, which live odds of the race wait for.
+    """
+    race_id = rows[0].race_id
+    # Before the race's, so that nobody waits for candles who holds a race that live odds may come of.
+    lock_for_transaction(connection, "odds_candles")
+    lock_for_transaction(connection, f"odds of {race_id}")
+    if connection.scalar(_IS_LIVE, {"race_id": race_id}):
+        return 0
+    connection.execute(_FORGET, {"race_ids": [race_id], "final": FINAL})
+    return insert_rows(connection, rows)
+
+
+_HOLD_OFF_REPLAYS = text("""
+    select pg_advisory_xact_lock_shared(hashtextextended('odds of ' || race_id, 0))
+    from unnest(cast(:race_ids as text[])) as race (race_id)
+""")
+_IS_LIVE = text("select exists (select from odds_snapshots where race_id = :race_id and is_live)")
+_REPLAYED = text("""
+    select race.race_id from unnest(cast(:race_ids as text[])) as race (race_id)
+    cross join lateral (
+        select s.is_live from odds_snapshots s where s.race_id = race.race_id and s.source <> :final
+        limit 1  -- all are live, or none is
+    ) one
+    where not one.is_live
+""")
+_FORGET = text("""
+    with replayed as (
+        delete from odds_snapshots where race_id = any(:race_ids) and not is_live and source <> :final
+    )
+    delete from odds_candles where race_id = any(:race_ids) and not is_live
+""")
+
+
 def replace_final(connection: Connection, rows: Sequence[OddsRow]) -> int:
     """Store final odds in place of those fetched before, per race and pool. How many were written.
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Table,
     Text,
     func,
-    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -91,7 +90,7 @@ odds_slots = Table(
     CheckConstraint(one_of("verdict", (*Verdict, *SlotVerdict)), name="verdict"),
     CheckConstraint("(status = 'planned') = (verdict is null)", name="decided"),
     Index(None, "race_date"),
-    Index(None, "slot_at", postgresql_where=text("status = 'planned'")),
+    Index(None, "slot_at"),
     comment="What was planned to be captured, and what became of it.",
 )
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, select
 
 from fotmate_assets.core.object_store import ObjectStore
 from fotmate_assets.racing.model import Pool
-from fotmate_assets.racing.odds.lake import odds_rows, of_pool, overlaid, postgres_frame, read_frame, retired_days
+from fotmate_assets.racing.odds.frames import Kinds, kinds_in_postgres, overlaid, postgres_frame
+from fotmate_assets.racing.odds.lake import live_races, odds_rows, of_pool, read_frame, retired_days
 from fotmate_assets.racing.odds.model import OddsRow
 from fotmate_assets.racing.odds.readers import (
     OddsReader,
@@ -29,12 +30,7 @@ from fotmate_assets.racing.tables import races
 def odds_reader(engine: Engine, store: ObjectStore) -> Iterator[OddsReader]:
     """Both tiers as one. Reads see the state of one instant, so that a day that is retired meanwhile is read once."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        yield tiers(connection, store)
-
-
-def tiers(connection: Connection, store: ObjectStore) -> Tiers:
-    """Both tiers as one, on a connection: see `odds_reader` for what its isolation should be."""
-    return Tiers(LakeOdds(connection, store), PostgresOdds(connection))
+        yield Tiers(LakeOdds(connection, store), PostgresOdds(connection))
 
 
 class LakeOdds:
@@ -80,8 +76,14 @@ class LakeOdds:
         condition = of_pool(pool)
         if race_id is not None:
             condition &= pl.col("race_id") == race_id
-        late = postgres_frame(self._connection, days).filter(condition)
-        return odds_rows(overlaid(read_frame(self._store, days, condition), late))
+        rows = read_frame(self._store, days, condition)
+        late = postgres_frame(self._connection, days, pool, race_id)
+        live, replayed = kinds_in_postgres(self._connection, days)
+        if len(late) or live or replayed:
+            # Which races are live in the lake counts only where something in Postgres may have to give way.
+            in_lake = live_races(self._store, days) if replayed else frozenset[str]()
+            rows = overlaid(rows, late, Kinds(live | in_lake, replayed))
+        return odds_rows(rows)
 
 
 def _day_of(race_id: str) -> date | None:

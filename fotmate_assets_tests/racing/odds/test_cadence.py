@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fotmate_assets.racing.cadence import LATEST, Phase, Slot, deadline, phase_of, plan, replan
+from fotmate_assets.racing.cadence import LATEST, Phase, Slot, Tick, deadline, phase_of, plan, replan
+from fotmate_assets.racing.collector import LAST_CHANCE, LONGEST_TICK, NEXT_TICK
 from fotmate_assets.racing.model import ON, RaceStatus
+from fotmate_assets.racing.odds.automation import COLLECTOR_EVERY_S
+from fotmate_assets.racing.resources import TICK
 
 OFF = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 LONG_BEFORE = OFF - timedelta(days=30)
 
 seconds = st.integers(-7200, 7200).map(lambda count: timedelta(seconds=count))
@@ -124,3 +130,50 @@ def test_every_deadline_comes_before_the_next_slot_and_within_twenty_seconds(off
 
 def test_a_slot_that_a_moved_plan_follows_closely_has_until_then() -> None:
     assert deadline(OFF, OFF + timedelta(seconds=7)) == OFF + timedelta(seconds=7)
+
+
+# A sensor's ticks
+
+
+def test_a_tick_takes_what_comes_by_its_end_and_what_follows_soon_but_nothing_after_its_last_chance() -> None:
+    def taken(*lefts: float) -> list[float]:
+        tick = Tick(OFF + 30 * SECOND, 6 * SECOND, OFF + 42 * SECOND)
+        return list(itertools.takewhile(lambda left: tick.takes(OFF + left * SECOND), lefts))
+
+    assert taken(-3, 0, 30) == [-3, 0, 30]
+    assert taken(5, 36, 42) == [5, 36, 42]
+    assert taken(5, 36.5) == [5]
+    assert taken(33, 39, 43) == [33, 39]
+
+
+OFFS = [OFF + timedelta(minutes=3 * number // 7 + 12 * (number % 20)) for number in range(34)]
+"""Of a day of overlapping races, all at whole minutes."""
+
+
+def asked_at(instants: Sequence[datetime], phase: timedelta, answers_in: timedelta, seed: float) -> list[datetime]:
+    """When each instant of a day is asked for by the sensor, as Dagster's daemon runs it: its loop turns every 5 to 6
+    seconds, and starts a tick when the last one has ended and was started 30 seconds ago.
+    """
+    chance = random.Random(seed)
+    turn, started = instants[0] - timedelta(minutes=7) + phase, instants[0] - timedelta(days=1)
+    ended, asked = started, list[datetime]()
+    while len(asked) < len(instants):
+        if turn >= ended and turn - started > COLLECTOR_EVERY_S * SECOND:
+            started = turn
+            begun = now = turn + chance.uniform(0.05, 1.0) * SECOND
+            tick = Tick(begun + TICK, NEXT_TICK, begun + LONGEST_TICK - LAST_CHANCE)
+            while len(asked) < len(instants) and tick.takes(instants[len(asked)]):
+                now = max(now, instants[len(asked)])
+                asked.append(now)
+                ended = min(now + min(answers_in, LATEST), begun + LONGEST_TICK)
+            ended = max(ended, now) + chance.uniform(0.05, 1.0) * SECOND
+        turn += chance.uniform(5.0, 6.0) * SECOND
+    return asked
+
+
+@pytest.mark.parametrize("answers_in", [timedelta(0), 5 * SECOND, timedelta(hours=1)])
+def test_whatever_the_phase_of_its_ticks_no_slot_of_a_day_falls_between_two_of_them(answers_in: timedelta) -> None:
+    instants = sorted({slot.at for off in OFFS for slot in plan(off)})
+    assert {at.second for at in instants} == {0, 30}
+    for half_seconds in range(60):
+        assert asked_at(instants, half_seconds * SECOND / 2, answers_in, half_seconds) == instants

@@ -16,8 +16,11 @@ from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.raw_zone import RawZone
 from fotmate_assets.racing.cadence import LATEST, plan
 from fotmate_assets.racing.collector import Batch, Collector
+from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds.model import SOLD, OddsRace, OddsSnapshot
 from fotmate_assets.racing.odds.polling import WallClock
+from fotmate_assets.racing.odds.store import insert_rows
+from fotmate_assets.racing.resources import TICK
 from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.racing.odds.clock import FastClock
 from fotmate_assets_tests.racing.odds.collecting import (
@@ -47,6 +50,7 @@ from fotmate_assets_tests.racing.odds.collecting import (
     untold,
     virtually,
 )
+from fotmate_assets_tests.racing.odds.rows import random_row
 
 # A race day
 
@@ -114,6 +118,21 @@ def test_every_pool_of_a_race_is_stored_with_the_slot_as_its_instant_and_the_has
     assert {row[1:7] for row in rows} == {(OFF, OFF, OFF, "market", True, True)}
     (sha256,) = {str(row[7]) for row in rows}
     assert zone.get(sha256) == f"{race_id} {OFF.isoformat()}".encode()
+
+
+def test_live_odds_take_the_place_of_a_replay_of_their_race(slate: Database, engine: Engine) -> None:
+    race_id, other = put_race(slate), put_race(slate, 2, OFF + 300 * MINUTE)
+    rows = [
+        random_row(1, Pool.WIN, slot.at, (1, 2, 3, 4, 5), race_id=each, source="replay", is_live=False)
+        for each in (race_id, other)
+        for slot in plan(OFF)
+    ]
+    with engine.begin() as connection:
+        insert_rows(connection, rows)
+    capture_with(Market, engine)
+    assert standing(slate, race_id) == [(at, "ok") for at in LAST_TWO_MINUTES]
+    told = slate.execute("select race_id, source, count(*) from odds_snapshots group by 1, 2 order by 1")
+    assert told == [(race_id, "market", len(LAST_TWO_MINUTES)), (other, "replay", 30)]
 
 
 def test_by_the_machines_clock_a_slot_is_captured_at_its_instant_and_not_before(
@@ -381,6 +400,30 @@ def test_ticks_that_are_some_seconds_apart_leave_no_slot_between_them(
     assert max(batch.lateness_s for *_, batch in made) <= 1.0
     assert sum(batch.captured for *_, batch in made) == len(account_of(slate))
     assert_accounted(slate, OFF + MINUTE)
+
+
+def test_whatever_phase_ticks_begin_at_they_capture_every_slot_of_races_at_whole_minutes_though_one_race_hangs(
+    slate: Database, engine: Engine
+) -> None:
+    offs = {phase: OFF + number * 20 * MINUTE for number, phase in enumerate(range(0, 30, 2))}
+    fine = {phase: put_race(slate, 1 + phase, off) for phase, off in offs.items()}
+    hanging = {put_race(slate, 2 + phase, off) for phase, off in offs.items()}
+    starts = {phase: off - 150 * SECOND + phase * SECOND for phase, off in offs.items()}
+
+    async def main(clock: VirtualClock) -> Slow:
+        source = Slow(clock, takes=dict.fromkeys(hanging))
+        for phase, off in offs.items():
+            await clock.sleep_until(starts[phase])
+            while (began := clock.now()) < off + SECOND:
+                await Collector(source, engine, None, clock).collect(began + TICK)
+                await clock.sleep_until(max(began + 30 * SECOND, clock.now()) + 6 * SECOND)
+        return source
+
+    market = virtually(starts[0] - SECOND, main)
+    assert all(asked == at for _, at, asked in market.asked)
+    for phase, race_id in fine.items():
+        attended = [told for told in standing(slate, race_id) if told[0] > starts[phase]]
+        assert attended == [(slot.at, "ok") for slot in plan(offs[phase]) if slot.at > starts[phase]]
 
 
 def test_a_tick_in_which_nothing_falls_due_ends_at_once(slate: Database, engine: Engine) -> None:

@@ -21,6 +21,7 @@ from fotmate_assets.embedded.process import wait_until
 from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.racing.cadence import plan
 from fotmate_assets.racing.collector import Batch, Collector
+from fotmate_assets.racing.odds.model import OddsRace, OddsSnapshot
 from fotmate_assets_tests.databases import Database, superuser_url
 from fotmate_assets_tests.racing.odds import collecting
 from fotmate_assets_tests.racing.odds.clock import FastClock
@@ -32,6 +33,7 @@ from fotmate_assets_tests.racing.odds.collecting import (
     START,
     Market,
     Slow,
+    Troubled,
     VirtualClock,
     account_of,
     assert_accounted,
@@ -39,6 +41,7 @@ from fotmate_assets_tests.racing.odds.collecting import (
     capture_with,
     collector_of,
     during,
+    failure,
     put_race,
     standing,
     stored,
@@ -329,6 +332,44 @@ def test_a_service_that_is_stopped_finishes_what_is_in_flight_and_begins_nothing
         "select count(*) from pg_locks where locktype = 'advisory' and database = "
         "(select oid from pg_database where datname = current_database())"
     ) == [(0,)]
+
+
+@pytest.mark.parametrize("after", [SECOND / 2, 5 * SECOND])
+@pytest.mark.parametrize("method", ["run", "collect"])
+def test_a_collector_that_is_cancelled_leaves_nobody_asking_its_source(
+    slate: Database, engine: Engine, method: str, after: timedelta
+) -> None:
+    hanging, failing = put_race(slate), put_race(slate, 2)
+
+    class Busy(Troubled):
+        asking = 0
+
+        async def answer(self, race: OddsRace, at: datetime) -> OddsSnapshot:
+            self.asking += 1
+            try:
+                if race.race_id == hanging:
+                    await asyncio.Event().wait()
+                return await super().answer(race, at)
+            finally:
+                self.asking -= 1
+
+    async def main(clock: VirtualClock) -> None:
+        broken = failure(Verdict.TRANSPORT, retry_after_s=6.0)
+        source = Busy(clock, troubles={failing: [broken] * 3})
+        collector = Collector(source, engine, None, clock)
+        work = collector.run(asyncio.Event()) if method == "run" else collector.collect(OFF)
+        running = asyncio.create_task(work)
+        await clock.sleep_until(LAST_TWO_MINUTES[0] + after)
+        asked = len(source.asked)
+        assert (asked, source.asking) == (2, 1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert source.asking == 0
+        await clock.sleep_until(clock.now() + MINUTE)
+        assert len(source.asked) == asked
+
+    virtually(START, main)
 
 
 def test_what_a_listener_raises_stops_nothing(slate: Database, engine: Engine) -> None:

@@ -287,6 +287,14 @@ BROKEN: list[tuple[Look, str, list[tuple[str, str, str]]]] = [
         "delete from odds_snapshots where race_id = :plain and observed_at = :t10",
         [(PLAIN, "slots", r"^recorded as captured, and no odds are stored of 10:25:00$")],
     ),
+    (
+        slots_captured,
+        "delete from odds_snapshots where source <> 'portal_final'",
+        [
+            (race, "slots", r"^recorded as captured, and no odds are stored of \S+, \S+, \S+ and \d+ more$")
+            for race in (PLAIN, SCRATCH, MOVED, CANCELLED, CYCLE, BOAT)
+        ],
+    ),
     # clock_monotone
     (
         findings.clock_monotone,
@@ -479,6 +487,8 @@ def test_what_is_broken_is_found_and_named(
         assert re.search(pattern, message), message
 
 
+RETIRED = "insert into odds_retired (race_date, rows, content_sha256) values ('2026-11-21', 1, 'of the lake')"
+
 FINE: list[tuple[Look, str]] = [
     (
         slots_captured,
@@ -490,7 +500,8 @@ FINE: list[tuple[Look, str]] = [
         slots_captured,
         "update odds_slots set status = 'missed', verdict = 'empty_expected' where race_id = :plain and phase = '5min'",
     ),
-    (slots_captured, "delete from odds_snapshots where is_live"),
+    (slots_captured, f"with retired as ({RETIRED}) delete from odds_snapshots where is_live"),
+    (slots_captured, f"with retired as ({RETIRED}) delete from odds_snapshots where is_live and race_id <> :plain"),
     (slots_captured, "delete from odds_slots"),
     (slots_captured, "delete from odds_slots where race_id like 'boat%'"),
     (slots_captured, "delete from odds_slots where slot_at < :t10"),

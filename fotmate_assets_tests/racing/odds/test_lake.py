@@ -18,15 +18,14 @@ from sqlalchemy import Connection
 from fotmate_assets.core.object_store import ObjectMissingError, S3Store
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds import tiers
+from fotmate_assets.racing.odds.frames import content_sha256, digests
 from fotmate_assets.racing.odds.lake import (
     LakeDay,
     LakeError,
-    content_sha256,
-    digests,
     key_of,
-    read_day,
+    odds_rows,
+    read_frame,
     read_object,
-    read_race,
     retired_days,
     scan,
     write_day,
@@ -86,6 +85,17 @@ def written(database: Database, store: S3Store, *rows: OddsRow, day: date = DAY)
     return made
 
 
+def read(store: S3Store, day: date = DAY, **values: str) -> list[OddsRow]:
+    """The lake's rows of a day that have these values."""
+    frame = read_frame(store, [day], pl.all_horizontal(True, *(pl.col(name) == told for name, told in values.items())))
+    return comparable(odds_rows(frame))
+
+
+def replay(*rows: OddsRow) -> list[OddsRow]:
+    """The same as a recording has them."""
+    return [replace(each, source="replay", is_live=False, is_simulated=False) for each in rows]
+
+
 def in_order(rows: list[OddsRow]) -> list[OddsRow]:
     return comparable(sorted(rows, key=lambda each: (each.race_id, each.pool, each.observed_at)))
 
@@ -98,7 +108,7 @@ def test_a_race_day_comes_back_as_it_went_in(database: Database, bucket: S3Store
     rows[0] = replace(rows[0], sales_krw=None, source_ts=None, raw_sha256=None)
     rows.append(row([3.4, *map(float, Sentinel), 9999.9], OFF - 9 * MINUTE))
     made = written(database, bucket, *rows)
-    assert comparable(read_day(bucket, DAY)) == in_order(rows)
+    assert read(bucket) == in_order(rows)
     assert made.content.rows == len(rows)
     assert made.content.prices == sum(len(each.odds) for each in rows)
     assert made.size_bytes == len(bucket.get(key_of(DAY)))
@@ -128,13 +138,13 @@ def test_one_race_and_one_pool_are_read_without_the_rest(database: Database, buc
         content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
     bucket.put(key_of(DAY), bytes(content))
 
-    assert comparable(read_race(bucket, DAY, RACE)) == in_order([each for each in rows if each.race_id == RACE])
+    assert read(bucket, race_id=RACE) == in_order([each for each in rows if each.race_id == RACE])
     wins = [each for each in rows if each.pool is Pool.WIN]
-    assert comparable(read_day(bucket, DAY, Pool.WIN)) == in_order(wins)
+    assert read(bucket, pool="WIN") == in_order(wins)
     of_second = [each for each in wins if each.race_id == SECOND_RACE]
-    assert comparable(read_race(bucket, DAY, SECOND_RACE, Pool.WIN)) == in_order(of_second)
+    assert read(bucket, race_id=SECOND_RACE, pool="WIN") == in_order(of_second)
     with pytest.raises((pl.exceptions.PolarsError, OSError)):
-        read_race(bucket, DAY, SECOND_RACE)
+        read(bucket, race_id=SECOND_RACE)
 
 
 def test_content_that_is_there_is_not_written_again(database: Database, bucket: S3Store) -> None:
@@ -170,16 +180,16 @@ def test_a_day_without_odds_makes_no_object(database: Database, bucket: S3Store)
     assert write(database, bucket) is None
     assert list(bucket.keys()) == []
     with pytest.raises(ObjectMissingError, match=r"race_date=2026-11-21/part.parquet"):
-        read_day(bucket, DAY)
+        read(bucket)
 
 
 def test_only_the_day_that_was_asked_for_is_in_its_object(database: Database, bucket: S3Store) -> None:
     tomorrow = race_day(NEXT_DAY, (NEXT_RACE,))
     insert(database, *tomorrow)
     written(database, bucket, *race_day())
-    assert {each.race_date for each in read_day(bucket, DAY)} == {DAY}
+    assert {each.race_date for each in read(bucket)} == {DAY}
     written(database, bucket, day=NEXT_DAY)
-    assert comparable(read_day(bucket, NEXT_DAY)) == in_order(tomorrow)
+    assert read(bucket, NEXT_DAY) == in_order(tomorrow)
 
 
 def test_analysts_scan_all_days_with_the_columns_of_the_table(database: Database, bucket: S3Store) -> None:
@@ -221,7 +231,7 @@ def test_writing_a_day_never_takes_snapshots_out_of_the_lake(database: Database,
     assert not kept.written
     late = random_row(3, Pool.QNL, OFF - 3 * MINUTE, race_id="horse-seoul-20261121-07")
     written(database, bucket, late)
-    assert comparable(read_day(bucket, DAY)) == in_order([*rows, late])
+    assert read(bucket) == in_order([*rows, late])
     races = [each["race_id"] for each in read_object(bucket, DAY).table.to_pylist() if each["pool"] != "WIN"]
     assert races == sorted(races)
 
@@ -233,7 +243,7 @@ def test_final_odds_that_were_replaced_leave_the_lake(database: Database, bucket
     with database.engine.begin() as connection:
         replace_final(connection, [newer])
     assert write(database, bucket) is not None
-    finals = [each for each in read_day(bucket, DAY, Pool.WIN) if each.source == "portal_final"]
+    finals = [each for each in read(bucket, pool="WIN") if each.source == "portal_final"]
     assert [each.observed_at for each in finals if each.race_id == RACE] == [newer.observed_at]
     assert len(finals) == 2
 
@@ -269,6 +279,65 @@ def test_two_who_write_a_day_at_once_lose_no_row(database: Database, bucket: S3S
         made = second.result()
     assert made is not None
     assert made.content.rows == len(rows) + 1
+
+
+# --- live odds and replays
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_a_replay_never_takes_the_place_of_live_odds_in_the_lake(
+    database: Database, bucket: S3Store, retired: bool
+) -> None:
+    live = [random_row(n, pool, OFF - n * MINUTE) for n in range(3) for pool in (Pool.WIN, Pool.EXA)]
+    other = replay(random_row(9, Pool.WIN, race_id=SECOND_RACE))
+    written(database, bucket, *live)
+    if retired:
+        retire(database.engine, bucket, NEXT_DAY)
+    database.execute("delete from odds_snapshots")
+    # At instants of theirs and at others, in their pools and in another.
+    beside = [random_row(n, pool, OFF - n * MINUTE) for n in range(5) for pool in (Pool.WIN, Pool.QNL)]
+    insert(database, *replay(*beside), *other)
+    with odds_reader(database.engine, bucket) as reader:
+        told = reader.history(RACE)
+        assert {each.is_live for each in told} == {retired}
+        assert not retired or comparable(told) == in_order(live)
+    write(database, bucket)
+    assert read(bucket) == in_order([*live, *other])
+
+
+def test_a_replay_in_the_lake_goes_once_live_odds_of_its_race_are_stored(database: Database, bucket: S3Store) -> None:
+    before = [random_row(n, pool, OFF - n * MINUTE) for n in range(3) for pool in (Pool.WIN, Pool.EXA)]
+    written(database, bucket, *replay(*before))
+    database.execute("delete from odds_snapshots")
+    live = random_row(7, Pool.WIN, OFF - 7 * MINUTE)
+    written(database, bucket, live)
+    assert read(bucket) == comparable([live])
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_a_second_replay_replaces_the_first_in_the_lake_whole(
+    database: Database, bucket: S3Store, retired: bool
+) -> None:
+    first = [random_row(n, pool, OFF - n * MINUTE) for n in range(4) for pool in (Pool.WIN, Pool.EXA)]
+    finals = [final(first[0], OFF + 60 * MINUTE)]
+    other = replay(random_row(9, Pool.WIN, race_id=SECOND_RACE))
+    written(database, bucket, *replay(*first), *finals, *other)
+    if retired:
+        retire(database.engine, bucket, NEXT_DAY)
+    database.execute("delete from odds_snapshots where source = 'replay'")
+    # Shorter, and without one of the pools: that row group has nothing new.
+    second = replay(*(random_row(20 + n, Pool.WIN, OFF - n * MINUTE) for n in range(2)))
+    insert(database, *second, *([] if retired else other))
+    with odds_reader(database.engine, bucket) as reader:
+        assert comparable(reader.history(RACE)) == in_order(second)
+        assert reader.history(RACE, Pool.EXA) == []
+        assert len(reader.finals([DAY], Pool.WIN)) == 1
+    write(database, bucket)
+    assert read(bucket) == in_order([*second, *finals, *other])
+    assert retire(database.engine, bucket, NEXT_DAY).kept == {}
+    assert database.execute("select count(*) from odds_snapshots") == [(0,)]
+    with odds_reader(database.engine, bucket) as reader:
+        assert comparable(reader.history(RACE)) == in_order(second)
 
 
 # --- both tiers

@@ -44,6 +44,12 @@ def test_a_simulated_market_is_told_as_one(database: Database) -> None:
     assert told(database)[0][2] == "Odds of simulated (simulated): 1 slot missed, transport"
 
 
+def test_that_a_source_rightly_had_nothing_is_not_told(database: Database) -> None:
+    outcomes = (missed(1, Verdict.EMPTY_EXPECTED, "race 1 is called off"), missed(2, Verdict.EMPTY_UNEXPECTED))
+    note_batch(database.engine, Batch("feed", True, False, outcomes))
+    assert [key for _, key, _ in told(database)] == ["odds feed empty_unexpected"]
+
+
 def test_a_batch_that_captured_all_tells_nothing(database: Database) -> None:
     captured = replace(missed(1, Verdict.OK), reason=None)
     note_batch(database.engine, Batch("feed", True, False, (captured,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from io import BytesIO
 
@@ -14,7 +15,8 @@ from sqlalchemy import Connection
 from fotmate_assets.core.object_store import S3Store
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds import retention
-from fotmate_assets.racing.odds.lake import METADATA, key_of, postgres_groups, read_day, write_day
+from fotmate_assets.racing.odds.frames import postgres_groups
+from fotmate_assets.racing.odds.lake import METADATA, key_of, read_object, write_day
 from fotmate_assets.racing.odds.model import OddsRow
 from fotmate_assets.racing.odds.retention import RetentionReport, retire
 from fotmate_assets.racing.odds.store import insert_rows, replace_final
@@ -70,7 +72,7 @@ def test_a_day_that_the_lake_holds_leaves_postgres(database: Database, bucket: S
     assert report == RetentionReport({DAY: 7}, {}, dropped_chunks=0)
     assert str(report) == "7 rows of 1 race dates left Postgres"
     assert (left(database), entered(database)) == (0, [(DAY, 7)])
-    assert len(read_day(bucket, DAY)) == 7
+    assert read_object(bucket, DAY).day.content.rows == 7
     assert retire(database.engine, bucket, NEXT_DAY) == RetentionReport({}, {}, dropped_chunks=0)
 
 
@@ -218,6 +220,17 @@ def test_rows_of_a_retired_day_follow_once_the_lake_has_them(
     to_lake(database, bucket)
     assert retire(database.engine, bucket, NEXT_DAY).retired == {DAY: 1}
     assert (left(database), entered(database)) == (0, [(DAY, 8)])
+
+
+def test_a_replay_beside_live_odds_of_the_lake_keeps_no_day(
+    database: Database, bucket: S3Store, day: list[OddsRow]
+) -> None:
+    retire(database.engine, bucket, NEXT_DAY)
+    beside = random_row(42, Pool.WIN, OFF - 9 * MINUTE)
+    insert(database, replace(beside, source="replay", is_live=False))
+    to_lake(database, bucket)
+    assert retire(database.engine, bucket, NEXT_DAY).retired == {DAY: 1}
+    assert (left(database), read_object(bucket, DAY).day.content.rows) == (0, 7)
 
 
 def test_days_of_the_lake_that_a_new_database_does_not_know_are_entered(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, event, text
 
 from fotmate_assets.core.model import Verdict
 from fotmate_assets.core.postgres import make_engine
@@ -16,6 +17,7 @@ from fotmate_assets.racing.cadence import LATEST, Phase, Slot, SlotVerdict, plan
 from fotmate_assets.racing.odds.outcomes import Batch, Outcome
 from fotmate_assets.racing.odds.races import races_to_follow
 from fotmate_assets.racing.odds.slots import (
+    ACCOUNTED_BACK,
     GRACE,
     LOOK_AHEAD,
     RaceLocks,
@@ -37,6 +39,7 @@ from fotmate_assets_tests.racing.odds.collecting import (
 )
 
 DAY = timedelta(days=1)
+LAST_MINUTE = [OFF - MINUTE, OFF - 30 * SECOND, OFF]
 
 
 def look(database: Database, now: datetime, source: str = "market") -> list[Outcome]:
@@ -282,6 +285,47 @@ def test_after_a_gap_of_days_every_slot_that_fell_into_it_is_missed(slate: Datab
     ]
     assert [row.phase for row in account_of(slate, inside)] == [slot.phase for slot in plan(OFF)]
     assert look(slate, now) == []
+
+
+def test_after_a_pause_of_months_the_last_seven_days_are_accounted_for_and_what_was_planned(slate: Database) -> None:
+    before, after = put_race(slate), put_race(slate, 2, OFF + 90 * DAY)
+    look(slate, OFF - 90 * SECOND)
+    now = OFF + 90 * DAY - 2 * MINUTE
+    races = {days: put_race(slate, 3, OFF + days * DAY) for days in (1, 45, 82, 84, 89)}
+    straddling = put_race(slate, 4, now - ACCOUNTED_BACK + MINUTE)
+    closed = look(slate, now)
+    assert {each.slot.at for each in closed if each.slot.at < now - ACCOUNTED_BACK} == set(LAST_MINUTE)
+    assert standing(slate, before) == [(at, "unattended") for at in LAST_MINUTE]
+    assert {days for days, race_id in races.items() if standing(slate, race_id)} == {84, 89}
+    assert len(standing(slate, races[84])) == len(standing(slate, races[89])) == 30
+    assert [at for at, _ in standing(slate, straddling)] == [
+        slot.at for slot in plan(now - ACCOUNTED_BACK + MINUTE)[-2:]
+    ]
+    assert len([each for each in closed if each.race_id == after]) == 26
+    assert look(slate, now) == []
+
+
+def test_at_a_year_of_data_nothing_reads_the_whole_account_to_find_what_is_due(slate: Database) -> None:
+    """Each instant is preceded by it."""
+    put_race(slate)
+    slate.execute(
+        "insert into odds_slots (race_id, slot_at, race_date, phase, status, verdict, source, is_simulated) "
+        "select 'horse-' || n % 34, :off - (n / 100 + 1) * interval '1 day' - n % 100 * interval '6 minutes', "
+        "'2026-01-01', 'off', 'captured', 'ok', 'market', false from generate_series(0, 36500) n",
+        off=OFF,
+    )
+    owner = create_engine(slate.owner_url)
+    asked: list[tuple[str, Any]] = []
+    with owner.begin() as connection:
+        connection.execute(text("analyze odds_slots"))
+        event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+        close_gap(connection, OFF - MINUTE, "market", is_simulated=True)
+        planned_slots(connection, OFF - MINUTE)
+        plan_ahead(connection, races_to_follow(connection, OFF, OFF), OFF - MINUTE, "market", is_simulated=True)
+        plans = ["\n".join(connection.exec_driver_sql(f"explain {sql}", values).scalars()) for sql, values in asked[:]]
+    owner.dispose()
+    assert len([each for each in plans if "odds_slots" in each]) >= 5
+    assert [each for each in plans if "Seq Scan on odds_slots" in each] == []
 
 
 def test_a_race_that_moves_while_it_is_attended_leaves_no_slot_in_a_gap(slate: Database) -> None:

@@ -16,10 +16,18 @@ from sqlalchemy.exc import DataError, ProgrammingError
 
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.racing.model import Pool
+from fotmate_assets.racing.odds.candles import refresh_candles
 from fotmate_assets.racing.odds.model import NUMBERS_IN, OddsRow, Sentinel, implied, paying
-from fotmate_assets.racing.odds.store import fetch, insert_rows, replace_final, snapshot_rows
+from fotmate_assets.racing.odds.store import (
+    fetch,
+    insert_live,
+    insert_rows,
+    replace_final,
+    replace_replay,
+    snapshot_rows,
+)
 from fotmate_assets_tests.databases import Database
-from fotmate_assets_tests.racing.cards import RACE
+from fotmate_assets_tests.racing.cards import DAY, RACE
 from fotmate_assets_tests.racing.odds.rows import OFF, comparable, emptied_of_odds, final, random_row, row
 
 MINUTE = timedelta(minutes=1)
@@ -243,6 +251,95 @@ def test_two_fetches_by_two_processes_leave_one_row(database: Database) -> None:
 def test_snapshots_are_no_final_odds(database: Database) -> None:
     with pytest.raises(ValueError, match="portal_final"):
         refinal(database, final(row([2.4, 3.6]), OFF), row([2.4, 3.6]))
+
+
+# --- live odds and replays
+
+SECOND_RACE = "horse-seoul-20261121-02"
+
+
+def replayed(made: OddsRow) -> OddsRow:
+    return replace(made, source="replay", is_live=False)
+
+
+def live(database: Database, *rows: OddsRow) -> int:
+    with database.engine.begin() as connection:
+        return insert_live(connection, rows)
+
+
+def rereplay(database: Database, *rows: OddsRow) -> int:
+    with database.engine.begin() as connection:
+        return replace_replay(connection, rows)
+
+
+def candles(database: Database) -> list[tuple[Any, ...]]:
+    with database.engine.begin() as connection:
+        refresh_candles(connection, [DAY])
+    return database.execute("select distinct race_id, source from odds_candles order by 1, 2")
+
+
+def test_live_odds_take_the_place_of_what_was_replayed_of_their_races(database: Database) -> None:
+    before = [replayed(row([2.5, 3.5], OFF - n * MINUTE)) for n in range(3)]
+    other = replayed(row([2.5, 3.5], race_id=SECOND_RACE))
+    finals = final(row([2.4, 3.6]), OFF + 60 * MINUTE)
+    insert(database, *before, other, finals)
+    assert candles(database) == [(RACE, "replay"), (SECOND_RACE, "replay")]
+    first, second = row([2.6, 3.6]), row([2.7, 3.7], OFF + MINUTE)
+    assert live(database, first) == 1
+    assert live(database, second) == 1
+    assert stored(database) == [first, second, finals, other]
+    assert candles(database) == [(RACE, "simulated"), (SECOND_RACE, "replay")]
+
+
+def test_live_odds_that_are_there_stay_beside_new_ones(database: Database) -> None:
+    rows = [row([2.5, 3.5], OFF + n * MINUTE, pool) for pool in (Pool.PLC, Pool.WIN) for n in range(2)]
+    assert [live(database, each) for each in (*rows, rows[0])] == [1, 1, 1, 1, 0]
+    assert stored(database) == rows
+
+
+def test_a_replay_takes_the_place_of_the_one_before_and_of_its_candles(database: Database) -> None:
+    first = [replayed(row([2.5, 3.5], OFF - n * MINUTE)) for n in range(6)]
+    finals, other = final(row([2.4, 3.6]), OFF + 60 * MINUTE), row([2.5, 3.5], race_id=SECOND_RACE)
+    insert(database, finals, other)
+    assert rereplay(database, *first) == 6
+    candles(database)
+    second = replayed(row([9.5, 1.5]))
+    assert rereplay(database, second) == 1
+    assert stored(database) == [second, finals, other]
+    candles(database)
+    made = database.execute("select minutes, start_at from odds_candles where race_id = :race order by 1", race=RACE)
+    assert made == [(1, OFF), (5, OFF)]
+
+
+def test_a_replay_of_a_race_with_live_odds_is_not_stored(database: Database) -> None:
+    there = row([2.5, 3.5], pool=Pool.PLC)
+    insert(database, there)
+    assert rereplay(database, replayed(row([2.5, 3.5], OFF - MINUTE))) == 0
+    assert stored(database) == [there]
+
+
+@pytest.mark.parametrize("first_is_live", [True, False])
+def test_live_odds_and_a_replay_at_once_leave_the_live_odds(database: Database, first_is_live: bool) -> None:
+    """At different instants: no key keeps them apart."""
+    there, beside = row([2.5, 3.5]), replayed(row([2.5, 3.5], OFF - MINUTE))
+    with database.engine.begin() as connection:
+        if first_is_live:
+            insert_live(connection, [there])
+            other = threading.Thread(target=rereplay, args=(database, beside))
+        else:
+            replace_replay(connection, [beside])
+            other = threading.Thread(target=live, args=(database, there))
+        other.start()
+        other.join(0.3)
+        assert other.is_alive(), "it waits for the first to commit"
+    other.join()
+    assert stored(database) == [there]
+
+
+def test_those_who_store_live_odds_do_not_wait_for_each_other(database: Database) -> None:
+    with database.engine.begin() as connection:
+        insert_live(connection, [row([2.5, 3.5])])
+        assert live(database, row([2.5, 3.5], OFF + MINUTE)) == 1
 
 
 # --- reading

@@ -11,15 +11,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, text
 
 from fotmate_assets.core.model import Finding, Verdict
-from fotmate_assets.racing.cadence import SlotStatus, plan
+from fotmate_assets.racing.cadence import ACCOUNTED_IN, CAPTURED_SHARE, SlotStatus, plan
 from fotmate_assets.racing.model import CALLED_OFF, ChangeKind, RaceStatus
 from fotmate_assets.racing.odds.findings.words import ACTED_ON, clock, named, of_day
 
-CAPTURED = 0.99
-"""Share of the due slots of a race and phase that are to be captured."""
-ACCOUNTED_IN = timedelta(minutes=2)
-"""From a slot to the end of its account: its deadline, and the collector's next look."""
-FOLLOWED = timedelta(days=30)
+SPORT_FOLLOWED_WITHIN = timedelta(days=30)
 """A sport whose slots were planned within so many days is one that is followed."""
 
 ALWAYS, FOREVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -44,7 +40,8 @@ _UNSTORED = text("""
         select distinct race_id, observed_at from odds_snapshots where race_date = :day and source <> 'portal_final'
     )
     select s.race_id, s.slot_at from odds_slots s
-    where s.race_date = :day and s.status = 'captured' and exists (select from stored)
+    where s.race_date = :day and s.status = 'captured'
+    and not exists (select from odds_retired where race_date = :day)
     and not exists (select from stored o where o.race_id = s.race_id and o.observed_at = s.slot_at)
     order by s.race_id, s.slot_at
 """)
@@ -57,7 +54,7 @@ def slots_captured(connection: Connection, key: str, now: datetime | None = None
     Not counted are instants from the moment a race was called off, and those at which the source rightly had nothing.
     A sport is followed from its first slot of the 30 days up to this one, so that what was before there was a collector
     passes. Of a race with slots, every instant is planned that its post time told when it came, but for two
-    minutes after a change of it. What is recorded as captured is stored, unless all of the day has gone to the lake.
+    minutes after a change of it. What is recorded as captured is stored, unless the day was retired to the lake.
     """
     at = now or datetime.now(UTC)
     day = of_day(key)
@@ -68,7 +65,7 @@ def slots_captured(connection: Connection, key: str, now: datetime | None = None
     slots: dict[str, list[Row[Any]]] = defaultdict(list)
     for slot in connection.execute(_SLOTS, day):
         slots[slot.race_id].append(slot)
-    sports = connection.execute(_FOLLOWED_FROM, {**day, "since": day["day"] - FOLLOWED}).tuples()
+    sports = connection.execute(_FOLLOWED_FROM, {**day, "since": day["day"] - SPORT_FOLLOWED_WITHIN}).tuples()
     followed_from: dict[str, datetime] = dict(sports.all())
     found: list[Finding] = []
     for race_id in sorted(races.keys() | slots.keys()):
@@ -151,7 +148,7 @@ def _uncaptured(race_id: str, judged: Sequence[Row[Any]]) -> Iterator[Finding]:
     for phase, due in phases.items():
         lost = [slot for slot in due if slot.status != SlotStatus.CAPTURED]
         captured = len(due) - len(lost)
-        if captured < CAPTURED * len(due):
+        if captured < CAPTURED_SHARE * len(due):
             share = f"{captured} of {len(due)} captured ({captured / len(due):.0%}); missed "
             yield Finding(race_id, f"slots {phase}", share + named([_why(slot) for slot in lost]))
 

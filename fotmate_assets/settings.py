@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     odds_source: str | None = Field(
         None,
         description="Whose live odds are followed: `simulated` (an invented market), or the URL of a licensed feed, "
-        "with `{race_id}`, `{race_date}`, `{track_id}` and `{race_no}` where it wants them. Unset: nobody's.",
+        "with `{race_id}`, `{race_date}`, `{sport}`, `{track_id}` and `{race_no}` where it wants them. Unset: none.",
     )
     odds_feed_name: Annotated[str, AfterValidator(_is_free)] = Field(
         "feed", pattern=r"^[a-z0-9_]{1,30}$", description="The feed's name in every row of its odds."
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     odds_hot_days: int = Field(
         60,
         ge=14,
-        description="Days that odds stay in Postgres; older ones are read from the lake, which holds them all.",
+        description="Days that odds stay in Postgres, at least 14; older ones are read from the lake, which has all.",
     )
     timescale: Literal["auto", "off"] = Field(
         "auto",

@@ -162,12 +162,16 @@ def ingest_odds(
     replay: Annotated[
         str | None, typer.Option(help="Name of a recording in FOTMATE_ODDS_RECORDINGS; final odds without it.")
     ] = None,
+    market: Annotated[
+        list[str] | None,
+        typer.Option(help="Of a Betfair stream: MARKET=RACE, the race that a market is taken for. May be repeated."),
+    ] = None,
 ) -> None:
     """Store a race date's final odds, from the kept bytes, or a recording; then candles and lake."""
     from fotmate_assets.cli.ingest import ingest_race_odds
 
     _connect()
-    raise typer.Exit(ingest_race_odds(on.date(), replay))
+    raise typer.Exit(ingest_race_odds(on.date(), replay, market or []))
 
 
 @app.command()

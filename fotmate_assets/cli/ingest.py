@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -94,8 +94,8 @@ def ingest_race_days(first: date, last: date, *, fetch: bool) -> int:
     )
 
 
-def ingest_race_odds(day: date, recording: str | None) -> int:
-    """Run the odds assets of a race date as one run; the exit status."""
+def ingest_race_odds(day: date, recording: str | None, markets: Sequence[str]) -> int:
+    """Run the odds assets of a race date as one run; the exit status. `markets`: `1.234=horse-seoul-20261121-01`."""
     from dagster import AssetKey
 
     from fotmate_assets import runtime
@@ -104,7 +104,12 @@ def ingest_race_odds(day: date, recording: str | None) -> int:
 
     if not race_date.has_partition_key(day.isoformat()):
         raise runtime.CommandError(f"{day} is no race date: they go from {race_date.get_first_partition_key()} on")
-    config = {"source": "replay", "recording": recording} if recording else {"source": "portal_final"}
+    bound = dict(market.partition("=")[::2] for market in markets)
+    if not all(bound.values()):
+        raise runtime.CommandError("--market takes MARKET=RACE, such as 1.197931750=horse-seoul-20261121-01")
+    config: dict[str, Any] = {"source": "portal_final"}
+    if recording:
+        config = {"source": "replay", "recording": recording, "markets": bound}
     return _run(
         build_defs(),
         runtime.instance(),

@@ -51,7 +51,7 @@ NEXT_TICK = timedelta(seconds=6)
 """From the end of a tick until the next one is at work, at most: the daemon looks every 5 seconds."""
 LONGEST_TICK = timedelta(seconds=45)
 """Of a tick, polling ends by then, and writing little later: Dagster allows a tick 60 seconds."""
-LAST_CHANCE = timedelta(seconds=7)
+LAST_CHANCE = timedelta(seconds=3)
 """Nothing is begun that has less time than this before a tick must end."""
 WRITTEN_WITHIN = timedelta(seconds=3)
 """After the end of a tick's polling, writing is given up."""
@@ -148,6 +148,8 @@ class _Shift:
         self._ledger = Ledger(engine)
         self._locks = RaceLocks(engine)
         self._agenda: list[Due] = []
+        self._elsewhere: frozenset[datetime] = frozenset()
+        """Instants of races that another collector holds: it may stop, and they are this one's then."""
         self._taken: dict[tuple[str, datetime], bool] = {}
         """Slots that were begun, and whether they are written."""
         self._planned_at: datetime | None = None
@@ -180,9 +182,9 @@ class _Shift:
             stopped.cancel()
 
     def _next_instant(self) -> datetime | None:
-        begun_after = self._clock.now() - PUNCTUAL
-        instants = (due.slot.at for due in self._agenda if due.slot.at > begun_after and _key(due) not in self._taken)
-        return min(instants, default=None)
+        now = self._clock.now()
+        own = (due.slot.at for due in self._agenda if due.slot.at > now - PUNCTUAL and _key(due) not in self._taken)
+        return min((*own, *(at for at in self._elsewhere if at > now)), default=None)
 
     def _next_replan(self, instant: datetime | None) -> datetime:
         if instant is None or (self._planned_at is not None and self._planned_at >= instant - REPLAN_BEFORE):
@@ -225,13 +227,15 @@ class _Shift:
         self._replan_at = now + REPLAN_EVERY
         self._taken = {key: done for key, done in self._taken.items() if not done or key[1] > now - 2 * LATEST}
         busy = [key for key, done in self._taken.items() if not done]
-        self._agenda, closed = await self._in(self._planner, lambda: self._plan(now, busy))
+        self._agenda, self._elsewhere, closed = await self._in(self._planner, lambda: self._plan(now, busy))
         self._planned_until = now + LOOK_AHEAD
         if closed:
             log.warning("odds_slots_unattended", slots=len(closed))
             self._spawn(self._tell(replace(self._empty, outcomes=tuple(closed))))
 
-    def _plan(self, now: datetime, busy: Sequence[tuple[str, datetime]]) -> tuple[list[Due], list[Outcome]]:
+    def _plan(
+        self, now: datetime, busy: Sequence[tuple[str, datetime]]
+    ) -> tuple[list[Due], frozenset[datetime], list[Outcome]]:
         name, is_simulated = self._source.name, self._source.is_simulated
 
         def work(connection: Connection) -> tuple[dict[str, Any], list[Outcome], set[str]]:
@@ -253,7 +257,8 @@ class _Shift:
             if race_id in held and race_id in races:
                 agenda.append(Due(races[race_id], slot, deadline(slot.at, following.get(race_id))))
             following[race_id] = slot.at
-        return agenda, closed
+        elsewhere = frozenset(slot.at for race_id, slot in planned if race_id not in held)
+        return agenda, elsewhere, closed
 
     # Capturing ------------------------------------------------------------------------------------------------------
 

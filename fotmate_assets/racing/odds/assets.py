@@ -17,11 +17,11 @@ from dagster import (
     asset,
 )
 from pydantic import Field
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from fotmate_assets.core.failures import NAMED, failure_list, infrastructure_retried, leave_to_ledger, permanent_failure
 from fotmate_assets.core.io_managers import table_schema
-from fotmate_assets.core.model import SourceError
+from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.pictures import as_markdown
 from fotmate_assets.core.postgres import in_transaction
 from fotmate_assets.core.resources import ObjectStorage, Postgres
@@ -35,8 +35,6 @@ from fotmate_assets.racing.odds.lake import write_day
 from fotmate_assets.racing.odds.model import OddsRace
 from fotmate_assets.racing.odds.outcomes import Batch
 from fotmate_assets.racing.odds.pictures import (
-    CapturedSlots,
-    RaceSlots,
     WinOdds,
     captured_slots_chart,
     win_odds_chart,
@@ -122,7 +120,12 @@ class OddsConfig(Config):
     _stored_in("odds_snapshots"),
 )
 def odds_snapshots(
-    context: AssetExecutionContext, config: OddsConfig, postgres: Postgres, raw: ObjectStorage, odds: OddsMarket
+    context: AssetExecutionContext,
+    config: OddsConfig,
+    postgres: Postgres,
+    raw: ObjectStorage,
+    lake: ObjectStorage,
+    odds: OddsMarket,
 ) -> MaterializeResult[None]:
     """Odds as a time series: a row per race, pool and instant. A run stores final odds or a replay; live odds come from
     the sensor `odds_collector`, without runs.
@@ -134,7 +137,7 @@ def odds_snapshots(
         if config.source is Kind.portal_final:
             return store_final([KRA(), KSPO()], *told)
         with odds.recording(config.recording or day.isoformat(), config.markets) as (source, content):
-            return replay(source, content, *told)
+            return replay(source, content, *told, lake=lake.store)
 
     with infrastructure_retried():
         try:
@@ -142,46 +145,45 @@ def odds_snapshots(
         except SourceError as error:
             raise permanent_failure(context, [error]) from error
         failures = [failure for stored in of_days for failure in stored.failures]
+        notes = [note for stored in of_days for note in stored.notes][:NAMED]
         if config.source is Kind.portal_final:
             # What cannot be read is owed; live odds of the day go into candles and lake all the same.
             leave_to_ledger(context, failures)
-        elif failures and not any(stored.races for stored in of_days):
-            raise permanent_failure(context, failures)
+        elif not any(stored.races for stored in of_days):
+            nothing = f"nothing of it could be replayed: {'; '.join(notes[:3]) or 'the date has no races'}"
+            empty = SourceError(Verdict.EMPTY_UNEXPECTED, of_days[0].source, config.recording or str(days[0]), nothing)
+            raise permanent_failure(context, failures or [empty])
         with postgres.engine.connect() as connection:
             rows = _count(connection, "odds_snapshots", days)
-            chart = _captured(connection, days[0], of_days[0]) if len(days) == 1 else None
-    notes = [note for stored in of_days for note in stored.notes][:NAMED]
+            held = connection.execute(_HELD, {"days": days}).all()
+            pictures = _slots_chart(connection, days)
     return MaterializeResult(
         metadata={
             _rows_name(days): rows,
             "rows_written": sum(stored.rows_written for stored in of_days),
             "races": sum(stored.races for stored in of_days),
-            "source": ", ".join(sorted({stored.source for stored in of_days})),
-            "live": False,
-            "simulated": any(stored.is_simulated for stored in of_days),
+            "stored": ", ".join(sorted({stored.source for stored in of_days})),
+            "source": ", ".join(sorted({row.source for row in held})),
+            "live": any(row.is_live for row in held),
+            "simulated": any(row.is_simulated for row in held),
             **({"notes": MetadataValue.md("\n".join(f"- {note}" for note in notes))} if notes else {}),
             **({"failures": MetadataValue.md(failure_list(failures[:NAMED]))} if failures else {}),
-            **(
-                {"captured_slots": MetadataValue.md(as_markdown(captured_slots_chart(chart), chart.title))}
-                if chart
-                else {}
-            ),
+            **pictures,
         }
     )
 
 
-def _captured(connection: Connection, day: date, stored: StoredOdds) -> CapturedSlots | None:
-    """What a chart of the captured slots shows: those of the collector, else those of the replay."""
-    races = odds_races(connection, day)
-    collected = captured_slots_of(connection, day, races)
-    if collected is not None or not stored.slots:
-        return collected
-    slots = [
-        RaceSlots(race.race_id, race.post_time, stored.slots[race.race_id])
-        for race in races
-        if race.race_id in stored.slots
-    ]
-    return CapturedSlots(day, slots, stored.source, is_live=False, is_simulated=stored.is_simulated)
+_HELD = text("""
+    select distinct source, is_live, is_simulated from odds_snapshots where race_date = any(:days)
+""")
+
+
+def _slots_chart(connection: Connection, days: Sequence[date]) -> dict[str, Any]:
+    """The chart of the captured slots of a single race date."""
+    chart = captured_slots_of(connection, days[0], odds_races(connection, days[0])) if len(days) == 1 else None
+    if chart is None:
+        return {}
+    return {"slots_chart": MetadataValue.md(as_markdown(captured_slots_chart(chart), chart.title))}
 
 
 def _count(connection: Connection, table: str, days: Sequence[date]) -> int:
@@ -207,6 +209,7 @@ def odds_candles(context: AssetExecutionContext, postgres: Postgres, lake: Objec
             rows = _count(connection, "odds_candles", days)
             races = odds_races(connection, days[0]) if len(days) == 1 else []
             charts = win_odds_of(connection, reader, races_at_hand(races, datetime.now(UTC)))
+            slots_chart = _slots_chart(connection, days)
     by_track: dict[str, list[WinOdds]] = defaultdict(list)
     for chart in charts:
         by_track[chart.track].append(chart)
@@ -216,7 +219,8 @@ def odds_candles(context: AssetExecutionContext, postgres: Postgres, lake: Objec
         )
         for track, of_track in by_track.items()
     }
-    return MaterializeResult(metadata={_rows_name(days): rows, "rows_written": written, **_told_of(charts), **pictures})
+    told = {_rows_name(days): rows, "rows_written": written, **_told_of(charts)}
+    return MaterializeResult(metadata={**told, **pictures, **slots_chart})
 
 
 def races_at_hand(races: Sequence[OddsRace], now: datetime) -> Sequence[OddsRace]:

@@ -137,8 +137,10 @@ def odds_collector(
         # The odds are stored, and the next tick looks back: what is not noted now is then.
         context.log.warning(f"nobody is told of this batch yet: {error}")
     if batch.last_slot is None:
-        return SkipReason("no slot falls due before the next tick")
+        return SkipReason("no slot fell due that another collector has not taken")
     return SensorResult(
+        # Without a run Dagster calls the tick skipped; this is what it shows.
+        skip_reason=str(batch),
         asset_events=[
             AssetMaterialization(SNAPSHOTS, partition=day.isoformat(), metadata=batch_metadata(batch))
             for day in sorted({each.race_date for each in batch.outcomes if each.status is SlotStatus.CAPTURED})

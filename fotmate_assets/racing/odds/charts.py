@@ -8,12 +8,22 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
-from fotmate_assets.racing.cadence import SlotStatus
+from fotmate_assets.racing.cadence import SlotStatus, plan
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds.model import OddsRace, OddsRow
 from fotmate_assets.racing.odds.moves import sudden_moves
 from fotmate_assets.racing.odds.pictures import CapturedSlots, RaceSlots, WinOdds
-from fotmate_assets.racing.odds.queries import OddsReader
+from fotmate_assets.racing.odds.readers import OddsReader
+from fotmate_assets.racing.odds.store import FINAL
+
+_SLOTS = text("""
+    select race_id, slot_at, status, source, true as is_live, is_simulated from odds_slots
+    where race_date = :day order by slot_at, race_id
+""")
+_REPLAYED = text("""
+    select distinct race_id, observed_at, source, is_live, is_simulated from odds_snapshots
+    where race_date = :day and source <> :final
+""")
 
 
 def win_odds_of(connection: Connection, reader: OddsReader, races: Sequence[OddsRace]) -> list[WinOdds]:
@@ -21,7 +31,7 @@ def win_odds_of(connection: Connection, reader: OddsReader, races: Sequence[Odds
 
     A race that several sources tell of is shown as the source of its last snapshot tells it.
     """
-    tracks = dict(connection.execute(text("select track_id, name from tracks")).tuples().all())
+    tracks = _tracks(connection)
     ids = {"race_ids": [race.race_id for race in races]}
     names: dict[str, dict[int, str]] = defaultdict(dict)
     for row in connection.execute(
@@ -53,17 +63,22 @@ def win_odds_of(connection: Connection, reader: OddsReader, races: Sequence[Odds
 
 
 def captured_slots_of(connection: Connection, day: date, races: Sequence[OddsRace]) -> CapturedSlots | None:
-    """What a chart of the collector's slots of a race date shows; None where nobody collected."""
-    tracks = dict(connection.execute(text("select track_id, name from tracks")).tuples().all())
+    """What a chart of a race date's slots shows: the collector's account, else which planned instants a replay has.
+
+    None where there are odds of neither kind.
+    """
+    rows = connection.execute(_SLOTS, {"day": day}).all()
     slots: dict[str, dict[datetime, SlotStatus]] = defaultdict(dict)
-    sources: set[str] = set()
-    is_simulated = False
-    for row in connection.execute(
-        text("select * from odds_slots where race_date = :day order by slot_at, race_id"), {"day": day}
-    ):
+    for row in rows:
         slots[row.race_id][row.slot_at] = SlotStatus(row.status)
-        sources.add(row.source)
-        is_simulated |= row.is_simulated
+    if not rows:
+        rows = connection.execute(_REPLAYED, {"day": day, "final": FINAL}).all()
+        replayed = {(row.race_id, row.observed_at) for row in rows}
+        for race in races:
+            for slot in plan(race.post_time) if rows else ():
+                has_it = (race.race_id, slot.at) in replayed
+                slots[race.race_id][slot.at] = SlotStatus.CAPTURED if has_it else SlotStatus.MISSED
+    tracks = _tracks(connection)
     of_races = [
         RaceSlots(f"{tracks.get(race.track_id, race.track_id)} {race.race_no}", race.post_time, slots[race.race_id])
         for race in races
@@ -74,10 +89,14 @@ def captured_slots_of(connection: Connection, day: date, races: Sequence[OddsRac
     return CapturedSlots(
         day,
         of_races,
-        ", ".join(sorted(sources)),
-        is_live=True,
-        is_simulated=is_simulated,
+        ", ".join(sorted({row.source for row in rows})),
+        is_live=any(row.is_live for row in rows),
+        is_simulated=any(row.is_simulated for row in rows),
     )
+
+
+def _tracks(connection: Connection) -> dict[str, str]:
+    return dict(connection.execute(text("select track_id, name from tracks")).tuples().all())
 
 
 def _standing(row: OddsRow) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.object_store import ObjectStore
 from fotmate_assets.core.postgres import in_transaction
 from fotmate_assets.core.raw_zone import RawZone
-from fotmate_assets.racing.cadence import SlotStatus, plan
+from fotmate_assets.racing.cadence import plan
 from fotmate_assets.racing.load import known_meetings
 from fotmate_assets.racing.model import CALLED_OFF, ON, RaceStatus
 from fotmate_assets.racing.odds.lake import live_races
@@ -49,8 +49,6 @@ class StoredOdds:
     notes: list[str] = field(default_factory=list)
     """What was left out and why, and oddities, for a reader."""
     failures: list[SourceError] = field(default_factory=list)
-    slots: dict[str, dict[datetime, SlotStatus]] = field(default_factory=dict)
-    """Of a replay, per race: the planned instants that it has odds for."""
 
 
 def store_final(
@@ -157,7 +155,7 @@ def replay(
         if race.post_time > now():
             stored.notes.append(f"{race.race_id} is not off yet and is not replayed")
             continue
-        rows, slots, errors = asyncio.run(_replayed(source, race, sha256, now()))
+        rows, errors = asyncio.run(_replayed(source, race, sha256, now()))
         malformed |= {(each.document, each.field): each for each in errors if each.verdict is Verdict.MALFORMED}
         if rows:
             written = in_transaction(engine, partial(replace_replay, rows=rows))
@@ -166,7 +164,6 @@ def replay(
                 continue
             stored.races += 1
             stored.rows_written += written
-        stored.slots[race.race_id] = slots
         stored.notes += _notes(errors, has_some=bool(rows))
     stored.failures = list(malformed.values())[:MOST_NAMED]
     if len(malformed) > MOST_NAMED:
@@ -197,19 +194,16 @@ def _notes(errors: Sequence[SourceError], *, has_some: bool) -> list[str]:
 
 async def _replayed(
     source: Replay, race: OddsRace, sha256: str, now: datetime
-) -> tuple[list[OddsRow], dict[datetime, SlotStatus], list[SourceError]]:
-    """The rows of a race at its planned instants, which of these the recording has, and why not the others."""
+) -> tuple[list[OddsRow], list[SourceError]]:
+    """The rows of a race at its planned instants, and why there are none at the others."""
     rows: list[OddsRow] = []
-    outcomes: dict[datetime, SlotStatus] = {}
     errors: list[SourceError] = []
     for slot in plan(race.post_time):
         try:
             snapshot = await source.snapshot(race, slot.at)
         except SourceError as error:
             errors.append(error)
-            outcomes[slot.at] = SlotStatus.MISSED
             continue
-        outcomes[slot.at] = SlotStatus.CAPTURED
         rows += rows_of(
             snapshot,
             race,
@@ -220,7 +214,7 @@ async def _replayed(
             is_simulated=source.is_simulated,
             raw_sha256=sha256,
         )
-    return rows, outcomes, errors
+    return rows, errors
 
 
 _LIVE = text("select distinct race_id from odds_snapshots where race_date = :day and is_live")

@@ -206,8 +206,8 @@ def opening_to_closing(reader: OddsReader, first: date, last: date, pool: Pool =
 
 
 def candles(reader: OddsReader, race_id: str, minutes: int, pool: Pool = Pool.WIN) -> list[Candle]:
-    """The candles of a race by time, of 1 or 5 minutes: what `odds_candles` stores, but of any pool, and up to the
-    last snapshot.
+    """The candles of a race by time, of any length and pool, up to the last snapshot; `odds_candles` stores those of 1
+    and 5 minutes to win and to place.
     """
     return make_candles(reader.history(race_id, pool), minutes)
 

@@ -116,14 +116,13 @@ def test_a_replay_stores_thirty_instants_of_every_race_beside_the_final_odds(
 
 
 def test_everything_that_shows_a_replay_says_that_it_is_a_simulated_one(replayed: ExecuteInProcessResult) -> None:
-    for name in ("odds_snapshots", "odds_candles"):
-        told = metadata_of(replayed, name)
-        assert (told["source"], told["live"], told["simulated"]) == ("replay", False, True)
-    candles = metadata_of(replayed, "odds_candles")
+    told, candles = metadata_of(replayed, "odds_snapshots"), metadata_of(replayed, "odds_candles")
+    assert (told["stored"], told["source"]) == ("replay", "portal_final, replay")
+    assert candles["source"] == "replay"
+    assert (told["live"], told["simulated"], candles["live"], candles["simulated"]) == (False, True, False, True)
     assert candles["win_odds_jeju"].count("simulated replay win odds](data:image/png") == 3
-    assert metadata_of(replayed, "odds_snapshots")["captured_slots"].startswith(
-        "![Odds of 8 Mar 2025: simulated replay,"
-    )
+    for each in (told, candles):
+        assert each["slots_chart"].startswith("![Odds of 8 Mar 2025: simulated replay, 180 of 180 slots captured")
     assert metadata_of(replayed, "odds_lake")["simulated"] is True
 
 
@@ -178,7 +177,7 @@ def test_a_range_of_race_dates_is_one_run(house: House, replayed: ExecuteInProce
     assert ranged.success
     told = metadata_of(ranged, "odds_snapshots")
     assert told["rows_in_range"] == house.rows("select count(*) from odds_snapshots")[0][0]
-    assert (told["source"], told["races"]) == ("portal_final", 3)
+    assert (told["stored"], told["races"]) == ("portal_final", 3)
 
 
 def test_a_recording_is_found_by_its_name_with_or_without_suffixes(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from structlog.testing import capture_logs
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds.model import OddsRace, OddsSnapshot, Sentinel
-from fotmate_assets.racing.sources.odds.betfair import Exchange
 from fotmate_assets.racing.sources.odds.replay import Replay
 from fotmate_assets_tests.racing.odds.feeds import document, odds_of, odds_race, refusal
 
@@ -345,16 +344,11 @@ def test_a_suspended_market_keeps_its_prices(tmp_path: Path) -> None:
     assert [win(replay, seconds)[0] for seconds in (60, 90, 120)] == [2.0, 2.2, 2.4]
 
 
-def test_the_post_time_moves_with_the_definition(tmp_path: Path) -> None:
-    later = (POST + timedelta(minutes=4)).isoformat()
-    replay = replay_of(tmp_path, OPENING, message(300, change("1.1", definition(marketTime=later))))
-    exchange = replay._recorded
-    assert isinstance(exchange, Exchange)
-    told_at = [exchange.post_time(RACE.race_id, START + timedelta(seconds=each)) for each in (-9, 0, 299, 300)]
-    assert told_at == [POST, POST, POST, POST + timedelta(minutes=4)]
-
-
-# Several markets ----------------------------------------------------------------------------------------------------
+def test_a_market_of_another_time_is_no_recording_of_the_race(tmp_path: Path) -> None:
+    other = replace(RACE, post_time=RACE.post_time + timedelta(days=1))
+    with pytest.raises(SourceError, match="its market is off at") as refused:
+        told(replay_of(tmp_path, OPENING), 10, other)
+    assert (refused.value.verdict, refused.value.field) == (Verdict.MALFORMED, "marketTime")
 
 
 def place(**fields: Any) -> Message:
@@ -435,7 +429,7 @@ def test_two_win_markets_cannot_be_one_race(tmp_path: Path) -> None:
 def test_a_race_without_a_market_is_missing(tmp_path: Path) -> None:
     error = refusal(lambda: told(replay_of(tmp_path, OPENING), 0, odds_race(4, 9)))
     assert error.verdict is Verdict.EMPTY_UNEXPECTED
-    assert RACE.race_id in error.reason
+    assert "recorded are 1.1" in error.reason
 
 
 @pytest.mark.parametrize(
@@ -477,29 +471,31 @@ def at_second(text: str) -> float:
 @pytest.mark.real_data
 def test_a_real_greyhound_race_with_its_order_book(real_data: Path) -> None:
     """Checked by hand against the lines of the file: the first two, and the last before the suspension."""
+    race = replace(RACE, post_time=datetime.fromisoformat("2022-04-19T18:26:00+00:00"))
     replay = Replay([real_data / "betfair" / "1.197931750"], {"1.197931750": RACE.race_id})
-    assert win(replay, at_second("2022-04-19T18:24:33.420")) == [75, 22, 8.2, 8.8, 21, 1.49]
-    assert win(replay, at_second("2022-04-19T18:24:34.421")) == [70, 22, 8.2, 8.8, 21, 1.49]
+    assert win(replay, at_second("2022-04-19T18:24:33.420"), race) == [75, 22, 8.2, 8.8, 21, 1.49]
+    assert win(replay, at_second("2022-04-19T18:24:34.421"), race) == [70, 22, 8.2, 8.8, 21, 1.49]
     # It went off 79 s late, suspended and reconciled without going in play.
-    closing = told(replay, at_second("2022-04-19T18:29:00"))
+    closing = told(replay, at_second("2022-04-19T18:29:00"), race)
     assert list(odds_of(closing, Pool.WIN).values()) == [85, 25, 6.8, 9.8, 17, 1.56]
     assert closing.source_ts == datetime(2022, 4, 19, 18, 27, 17, 733000, tzinfo=UTC)
-    assert refusal(lambda: told(replay, at_second("2022-04-19T18:24:33.419"))).verdict is Verdict.NOT_YET
+    assert refusal(lambda: told(replay, at_second("2022-04-19T18:24:33.419"), race)).verdict is Verdict.NOT_YET
 
 
 @pytest.mark.real_data
 def test_a_real_horse_race_with_last_traded_prices_only(real_data: Path) -> None:
     """Two horses were withdrawn, at 07:00:50 and 09:23:43; in play from 18:55:42.053 on."""
+    race = replace(RACE, post_time=datetime.fromisoformat("2017-06-14T18:55:00+00:00"))
     replay = Replay([real_data / "betfair" / "BASIC-1.132153978"], {"1.132153978": RACE.race_id})
-    assert win(replay, at_second("2017-06-13T10:53:40.400")) == [UNSOLD] * 14
-    first = win(replay, at_second("2017-06-13T16:31:39.779"))
+    assert win(replay, at_second("2017-06-13T10:53:40.400"), race) == [UNSOLD] * 14
+    first = win(replay, at_second("2017-06-13T16:31:39.779"), race)
     assert {place: price for place, price in enumerate(first, 1) if price != UNSOLD} == {12: 15.0}
     gone = [
-        [place for place, price in enumerate(win(replay, at_second(at)), 1) if price == SCRATCHED]
+        [place for place, price in enumerate(win(replay, at_second(at), race), 1) if price == SCRATCHED]
         for at in ("2017-06-14T07:00:49.999", "2017-06-14T07:00:50", "2017-06-14T09:23:42", "2017-06-14T18:54:00")
     ]
     assert gone == [[], [7], [7], [7, 9]]
-    closing = told(replay, at_second("2017-06-14T19:30:00"))
+    closing = told(replay, at_second("2017-06-14T19:30:00"), race)
     assert closing.source_ts == datetime(2017, 6, 14, 18, 54, 42, 98000, tzinfo=UTC)
     assert list(odds_of(closing, Pool.WIN).values()) == [
         4, 11, 5.6, 21, 6.4, 13, SCRATCHED, 9.6, SCRATCHED, 60, 38, 20, 180, 120,

@@ -19,6 +19,7 @@ from fotmate_assets.racing.collector import Batch, Collector
 from fotmate_assets.racing.model import Pool
 from fotmate_assets.racing.odds.model import SOLD, OddsRace, OddsSnapshot
 from fotmate_assets.racing.odds.polling import WallClock
+from fotmate_assets.racing.odds.slots import RaceLocks
 from fotmate_assets.racing.odds.store import insert_rows
 from fotmate_assets.racing.resources import TICK
 from fotmate_assets_tests.databases import Database
@@ -450,6 +451,24 @@ def test_a_tick_is_over_in_time_whatever_the_source_does_and_however_slots_follo
     assert batch.last_slot == START + 41 * SECOND
     assert batch.verdicts == {"late": 2}
     assert_accounted(slate, START + 42 * SECOND)
+
+
+def test_a_tick_takes_over_the_races_that_another_collector_lets_go_of(slate: Database, engine: Engine) -> None:
+    race_id = put_race(slate)
+    other = RaceLocks(engine)
+    assert other.hold([race_id]) == {race_id}
+
+    async def main(clock: VirtualClock) -> Batch:
+        collector, _ = collector_of(engine, clock)
+        tick = asyncio.create_task(collector.collect(OFF - 60 * SECOND))
+        await clock.sleep_until(OFF - 100 * SECOND)
+        other.release()
+        return await tick
+
+    batch = virtually(START, main)
+    assert [each.slot.at for each in batch.outcomes] == [OFF - 90 * SECOND]
+    slots = dict(standing(slate, race_id))
+    assert slots[OFF - 90 * SECOND] == "ok"
 
 
 def test_a_tick_tells_what_nobody_attended(slate: Database, engine: Engine) -> None:

@@ -196,7 +196,7 @@ def test_these_are_all() -> None:
     assert set(findings.__all__) == set(ALL)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", sorted(ALL.keys() - {"sudden_moves"}))
 def test_a_day_followed_in_a_simulated_market_passes(day: Database, name: str) -> None:
     with day.engine.connect() as connection:
         assert ALL[name](connection, KEY) == []
@@ -227,6 +227,12 @@ NAMES = {
 """What the statements below call races and instants. The slots of `plain` begin at 09:35, its off is at 10:35."""
 
 AT = "race_id = :plain and pool = 'QNL' and observed_at = :t10"
+
+LATE_MONEY = [
+    ("boat-misari-20261121-01", "number 6", "^misari 1-6: 4.5% to 11.2% of the win pool in 60 s"),
+    ("horse-seoul-20261121-03", "number 1", "^seoul 3-1: 9.3% to 14.4% of the win pool in 90 s"),
+]
+"""What the simulated market has of it that day."""
 
 BROKEN: list[tuple[Look, str, list[tuple[str, str, str]]]] = [
     # slots_captured
@@ -463,8 +469,12 @@ BROKEN: list[tuple[Look, str, list[tuple[str, str, str]]]] = [
     # sudden_moves
     (
         findings.sudden_moves,
-        "insert into odds_moves values (:plain, 3, '2026-11-21', :t10, :first, 0.1, 0.2, 600, 'simulated', true)",
-        [(PLAIN, "number 3", r"^seoul 1-3: 10.0% to 20.0% of the win pool in 3000 s, 10 min before the off, sim")],
+        "update odds_snapshots set odds[3] = 1.2 where race_id = :plain and pool = 'WIN' and observed_at >= :t10"
+        " and source <> 'portal_final'",
+        [
+            (PLAIN, "number 3", r"^seoul 1-3: .*% to .*% of the win pool in (60|120) s, by 10:25:00, simulated$"),
+            *LATE_MONEY,
+        ],
     ),
 ]  # fmt: skip
 

@@ -243,6 +243,10 @@ def read(lines: Iterable[bytes], source: str, name: str, markets: dict[str, Mark
             ) from None
 
 
+SAME_RACE = timedelta(hours=2)
+"""A market is no recording of a race that is off at another time than this."""
+
+
 class Exchange:
     """Markets bound to races of ours by configuration: `bound` is market id to race id, a WIN and a PLACE market to
     the same. The field is the race's; where it has none, every runner that the markets ever had.
@@ -253,6 +257,7 @@ class Exchange:
 
     def __init__(self, markets: Mapping[str, Market], bound: Mapping[str, str], source: str) -> None:
         self._source = source
+        self._recorded = sorted(markets)
         self._races: dict[str, dict[Pool, Market]] = {}
         for market_id, race_id in bound.items():
             market = markets.get(market_id)
@@ -273,9 +278,15 @@ class Exchange:
         changed last.
 
         Raises SourceError: empty_unexpected where no market is bound to the race, not_yet before its recording begins,
-        malformed where a runner's number is not in the race's field.
+        malformed where a runner's number is not in the race's field, or the market is off at another time.
         """
         bound = self._markets(race.race_id)
+        offs = [off for market in bound.values() for _, off in market.post_times]
+        if offs and all(abs(off - race.post_time) > SAME_RACE for off in offs):
+            reason = (
+                f"its market is off at {offs[-1]:%Y-%m-%d %H:%M %Z}, the race at {race.post_time:%Y-%m-%d %H:%M %Z}"
+            )
+            raise SourceError(Verdict.MALFORMED, self._source, race.race_id, reason, field="marketTime")
         instant = _ms(at)
         begun = {pool: market for pool, market in bound.items() if market.clock and market.clock[0] <= instant}
         if not begun:
@@ -296,18 +307,9 @@ class Exchange:
         told_at = max(market.clock[bisect_right(market.clock, instant) - 1] for market in begun.values())
         return OddsSnapshot(race.race_id, runners, tuple(pools), _moment(told_at))
 
-    def post_time(self, race_id: str, at: datetime) -> datetime:
-        """The off of a race as the market had it at `at` (as first told, before the recording begins): it may move.
-
-        Raises SourceError(EMPTY_UNEXPECTED) where no market is bound to the race.
-        """
-        (market, *_) = self._markets(race_id).values()
-        told = [off for since, off in market.post_times if since <= _ms(at)]
-        return told[-1] if told else market.post_times[0][1]
-
     def _markets(self, race_id: str) -> dict[Pool, Market]:
         if race_id not in self._races:
-            reason = f"no market is bound to it; bound are {', '.join(sorted(self._races)) or 'none'}"
+            reason = f"no market is bound to it; recorded are {', '.join(self._recorded) or 'none'}"
             raise SourceError(Verdict.EMPTY_UNEXPECTED, self._source, race_id, reason)
         return self._races[race_id]
 

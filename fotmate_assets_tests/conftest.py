@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -68,11 +69,15 @@ def ledger(database: Database) -> Ledger:
 
 
 @pytest.fixture
-def bucket(stack: Stack) -> S3Store:
-    """A fresh bucket on the real S3 server."""
-    store = S3Store(f"s3://test-{uuid.uuid4().hex}", stack.environment()["FOTMATE_S3_ENDPOINT_URL"])
+def bucket(stack: Stack) -> Iterator[S3Store]:
+    """A fresh bucket on the real S3 server; deleted after the test, for the server has room for some hundred only."""
+    endpoint = stack.environment()["FOTMATE_S3_ENDPOINT_URL"]
+    store = S3Store(f"s3://test-{uuid.uuid4().hex}", endpoint)
     store.ensure_bucket()
-    return store
+    yield store
+    made = boto3.resource("s3", endpoint_url=endpoint).Bucket(store.bucket)
+    made.objects.all().delete()
+    made.delete()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Date,
     Float,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -54,6 +55,7 @@ SAMPLE = Table(
     Column("short", VARCHAR(20)),
     Column("data", JSONB),
     Column("odds", ARRAY(REAL)),
+    Column("digest", LargeBinary),
 )
 
 
@@ -81,8 +83,9 @@ def terminate(database: Database, pid: int) -> None:
 
 def test_every_column_type_of_the_tables_is_covered_here() -> None:
     import fotmate_assets.football.tables
+    import fotmate_assets.racing.odds.tables
 
-    assert fotmate_assets.football.tables
+    assert fotmate_assets.football.tables and fotmate_assets.racing.odds.tables
     used = {type(column.type) for table in metadata.tables.values() for column in table.columns}
     assert used <= {type(column.type) for column in SAMPLE.columns}
 
@@ -102,8 +105,9 @@ def test_values_of_every_type_come_back(sample: Database) -> None:
         "short",
         {"odds": [1.5, None], "이름": "x"},
         [1.5, 2.25],
+        b"\x00\xff",
     )
-    none = (2, *[None] * 11)
+    none = (2, *[None] * 12)
     small: tuple[Any, ...] = (
         3,
         0,
@@ -117,6 +121,7 @@ def test_values_of_every_type_come_back(sample: Database) -> None:
         "",
         [],
         [],
+        b"",
     )
     columns = tuple(column.name for column in SAMPLE.columns)
     assert copy(sample, columns, row, none, small) == 3

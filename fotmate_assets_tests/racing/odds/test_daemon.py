@@ -20,7 +20,7 @@ def test_a_daemon_captures_every_slot_but_those_that_fell_into_its_restarts(tmp_
     clock = FastClock.starting(datetime(2026, 11, 21, 4, 0, tzinfo=UTC), SPEED)
     with live_house(tmp_path / ".fotmate", clock) as house:
         first = clock.now().replace(second=0, microsecond=0) + 3 * MINUTE
-        last = first + 3 * MINUTE
+        last = first + 2 * MINUTE
         races = load_races(house, first, last)
 
         def captured() -> int:

@@ -311,6 +311,9 @@ def main() -> int:
         _wait_for_all(processes, ui, logs)
         if not ui.endswith(f":{UI_PORT}"):
             out.print(f"port {UI_PORT} is taken")
+        charted = next((row.partition for row in rows if row.asset == "racing/odds_candles"), None)
+        if charted is not None:
+            out.print(f"Simulated odds, charted: {ui}/assets/racing/odds_candles?view=partitions&partition={charted}")
         out.print(f"Dagster UI: {ui}\nCtrl-C stops everything", style="bold")
         try:
             signal.pause()

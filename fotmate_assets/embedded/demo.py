@@ -311,9 +311,7 @@ def main() -> int:
         _wait_for_all(processes, ui, logs)
         if not ui.endswith(f":{UI_PORT}"):
             out.print(f"port {UI_PORT} is taken")
-        charted = next((row.partition for row in rows if row.asset == "racing/odds_candles"), None)
-        if charted is not None:
-            out.print(f"Simulated odds, charted: {ui}/assets/racing/odds_candles?view=partitions&partition={charted}")
+        out.print("\n".join(_odds_pages(ui, rows)))
         out.print(f"Dagster UI: {ui}\nCtrl-C stops everything", style="bold")
         try:
             signal.pause()
@@ -322,6 +320,13 @@ def main() -> int:
                 signal.signal(number, signal.SIG_IGN)
             out.print("stopping")
         return 0 if fine else 1
+
+
+def _odds_pages(ui: str, rows: Sequence[Row]) -> list[str]:
+    """Where the odds are charted."""
+    page = f"{ui}/assets/racing/odds_candles?view=partitions&partition="
+    charted = [row.partition for row in rows if row.asset == "racing/odds_candles"]
+    return [f"Simulated odds, charted: {page}{partition}" for partition in charted]
 
 
 def _stop_servers(home: Path) -> None:

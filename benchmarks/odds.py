@@ -31,6 +31,7 @@ from fotmate_assets.racing.model import Pool, Sport
 from fotmate_assets.racing.odds import queries
 from fotmate_assets.racing.odds.candles import refresh_candles
 from fotmate_assets.racing.odds.model import OddsRow
+from fotmate_assets.racing.odds.readers import PostgresOdds
 from fotmate_assets.racing.odds.store import insert_rows
 from fotmate_assets.racing.reads import entry_stats, jockey_stats, win_rate
 
@@ -130,7 +131,7 @@ _RACES = text("select race_id, post_time from races where race_date >= :first or
 
 def reads(connection: Connection, days: Sequence[date], rounds: int, random: np.random.Generator) -> dict[str, Read]:
     """Every read, by name."""
-    reader = queries.PostgresOdds(connection)
+    reader = PostgresOdds(connection)
     stored = [(race.race_id, race.post_time) for race in connection.execute(_RACES, {"first": days[0]})]
     picked = [stored[index] for index in random.integers(0, len(stored), RACES * rounds)]
     some = [days[index] for index in random.integers(0, len(days), DATES * rounds)]

@@ -18,8 +18,9 @@ from sqlalchemy import Connection, text
 
 from fotmate_assets.core.postgres import lock_for_transaction
 from fotmate_assets.racing.model import KST, Pool
+from fotmate_assets.racing.odds.arrays import copy_encoded, encoded_arrays, fetch
 from fotmate_assets.racing.odds.model import OddsRow
-from fotmate_assets.racing.odds.store import FINAL, copy_encoded, encoded_arrays, fetch, snapshot_rows
+from fotmate_assets.racing.odds.store import FINAL, snapshot_rows
 from fotmate_assets.racing.odds.tables import odds_candles
 
 if TYPE_CHECKING:

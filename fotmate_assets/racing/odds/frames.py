@@ -20,7 +20,8 @@ import polars as pl
 from sqlalchemy import Connection, select, text
 
 from fotmate_assets.racing.model import Pool
-from fotmate_assets.racing.odds.store import FINAL, fetch
+from fotmate_assets.racing.odds.arrays import fetch
+from fotmate_assets.racing.odds.store import FINAL
 from fotmate_assets.racing.odds.tables import odds_snapshots
 
 if TYPE_CHECKING:

@@ -210,12 +210,3 @@ def rows_of(
             is_simulated,
             raw_sha256,
         )
-
-
-def implied(odds: Sequence[float], pays: int) -> list[float | None]:
-    """Probability to pay that each price implies, the margin taken off in proportion ("proportional", also called basic
-    or multiplicative, normalisation): exact where the pool is shared out in proportion to the stakes. They sum to
-    `pays`. None where there is no price.
-    """
-    total = sum(1 / price for price in odds if price > 0)
-    return [pays / (price * total) if price > 0 else None for price in odds]

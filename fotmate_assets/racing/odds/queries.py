@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fotmate_assets.racing.model import Pool, in_order
 from fotmate_assets.racing.odds.candles import Candle, make_candles
 from fotmate_assets.racing.odds.model import OddsRow, Sentinel, combination_index, combinations, paying
-from fotmate_assets.racing.odds.readers import OddsReader, PostgresOdds, Tiers, TrackHour, edges_of, hours_of
+from fotmate_assets.racing.odds.readers import OddsReader, TrackHour
 from fotmate_assets.racing.odds.store import FINAL, Flat
 
 if TYPE_CHECKING:
@@ -26,27 +26,6 @@ if TYPE_CHECKING:
 
     Prices = NDArray[np.float32]
     Shares = NDArray[np.float64]
-
-__all__ = [
-    "IMPLIED_METHOD",
-    "Candle",
-    "Closing",
-    "Drift",
-    "OddsReader",
-    "OddsSeries",
-    "PoolPrices",
-    "PostgresOdds",
-    "Tiers",
-    "TrackHour",
-    "candles",
-    "closing_odds",
-    "edges_of",
-    "hours_of",
-    "odds_at",
-    "odds_history",
-    "opening_to_closing",
-    "track_hour_averages",
-]
 
 IMPLIED_METHOD = "proportional"
 """How the margin is taken off: every 1/price by the same factor, so that they sum to the combinations that pay."""
@@ -219,7 +198,7 @@ def track_hour_averages(reader: OddsReader, first: date, last: date, pool: Pool 
 
 def implied_by(rows: Sequence[OddsRow]) -> list[Shares]:
     """Probability to pay that each price of each row implies, NaN where there is none; of a row they sum to the
-    combinations that will pay. The same as `model.implied`, for many rows at once.
+    combinations that will pay.
     """
     if not rows:
         return []

@@ -12,8 +12,9 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from fotmate_assets.racing.model import KST, Pool
+from fotmate_assets.racing.odds.arrays import fetch
 from fotmate_assets.racing.odds.model import OddsRow
-from fotmate_assets.racing.odds.store import FINAL, Flat, fetch, snapshot_rows
+from fotmate_assets.racing.odds.store import FINAL, Flat, snapshot_rows
 
 T = TypeVar("T")
 

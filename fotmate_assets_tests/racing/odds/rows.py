@@ -72,3 +72,9 @@ def emptied_of_odds(database: Database) -> Database:
     for table in ("odds_snapshots", "odds_candles", "races", "meetings"):
         database.execute(f"delete from {table}")
     return database
+
+
+def implied(odds: Sequence[float], pays: int) -> list[float | None]:
+    """What the probabilities that odds imply must be, price by price; None without a price."""
+    total = sum(1 / price for price in odds if price > 0)
+    return [pays / (price * total) if price > 0 else None for price in odds]

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fotmate_assets.racing.model import KST, Pool
+from fotmate_assets.racing.odds.arrays import fetch
 from fotmate_assets.racing.odds.candles import (
     MINUTES,
     STORED,
@@ -24,7 +25,7 @@ from fotmate_assets.racing.odds.candles import (
     start_of,
 )
 from fotmate_assets.racing.odds.model import OddsRow, Sentinel
-from fotmate_assets.racing.odds.store import fetch, insert_rows
+from fotmate_assets.racing.odds.store import insert_rows
 from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.racing.cards import DAY
 from fotmate_assets_tests.racing.odds.rows import OFF, emptied_of_odds, final, row

@@ -16,7 +16,6 @@ from fotmate_assets.racing.odds.model import (
     combination_index,
     combinations,
     grid,
-    implied,
     paying,
 )
 from fotmate_assets_tests.databases import Database
@@ -113,23 +112,6 @@ def test_a_grid_refuses_a_combination_that_the_field_does_not_have() -> None:
 def test_no_sentinel_can_be_taken_for_a_price() -> None:
     assert all(sentinel < 0 for sentinel in Sentinel)
     assert len(set(Sentinel)) == 4
-
-
-def test_implied_probabilities_of_a_pool_that_pays_four_fifths_are_the_shares_of_its_stakes() -> None:
-    shares = [0.5, 0.3, 0.2]
-    odds = [0.8 / share for share in shares]
-    assert implied(odds, 1) == pytest.approx(shares)
-
-
-@given(st.lists(st.floats(1, 9999), min_size=1, max_size=30), st.integers(1, 3))
-def test_implied_probabilities_sum_to_what_pays_whatever_has_no_price(prices: list[float], pays: int) -> None:
-    found = implied([Sentinel.SCRATCHED, *prices, Sentinel.CAPPED], pays)
-    assert (found[0], found[-1]) == (None, None)
-    assert sum(each for each in found if each is not None) == pytest.approx(pays)
-
-
-def test_a_pool_without_a_price_implies_nothing() -> None:
-    assert implied([Sentinel.UNSOLD, Sentinel.UNSOLD], 1) == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fotmate_assets.core.model import SourceError, Verdict
-from fotmate_assets.embedded.odds_feed import OddsFeed
 from fotmate_assets.embedded.upstream import Fault, Upstream
 from fotmate_assets.racing.model import KST, RaceStatus, Sport
 from fotmate_assets.racing.odds.model import OddsRace, OddsSnapshot
 from fotmate_assets.racing.sources.odds.feed import HttpFeed
 from fotmate_assets.racing.sources.odds.simulated import SimulatedMarket
+from fotmate_assets_tests.racing.odds.odds_feed import OddsFeed
 
 POST = datetime(2026, 11, 21, 11, tzinfo=KST)
 RACE = OddsRace(

@@ -16,13 +16,14 @@ from fotmate_assets.embedded.stack import Stack
 from fotmate_assets.racing.load import load_meeting
 from fotmate_assets.racing.model import KST, Pool
 from fotmate_assets.racing.odds import queries
+from fotmate_assets.racing.odds.arrays import fetch
 from fotmate_assets.racing.odds.candles import refresh_candles
-from fotmate_assets.racing.odds.model import OddsRow, Sentinel, combination_index, implied
-from fotmate_assets.racing.odds.queries import OddsReader, PostgresOdds, Tiers, TrackHour, edges_of, hours_of
-from fotmate_assets.racing.odds.store import FINAL, fetch, insert_rows, replace_final
+from fotmate_assets.racing.odds.model import OddsRow, Sentinel, combination_index
+from fotmate_assets.racing.odds.readers import OddsReader, PostgresOdds, Tiers, TrackHour, edges_of, hours_of
+from fotmate_assets.racing.odds.store import FINAL, insert_rows, replace_final
 from fotmate_assets_tests.databases import Database, fresh_database
 from fotmate_assets_tests.racing.cards import DAY, NIGHT_BEFORE, RACE, make_card
-from fotmate_assets_tests.racing.odds.rows import OFF, comparable, emptied_of_odds, final, random_row, row
+from fotmate_assets_tests.racing.odds.rows import OFF, comparable, emptied_of_odds, final, implied, random_row, row
 
 MINUTE = timedelta(minutes=1)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -379,3 +380,9 @@ def scans(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield plan
     for child in plan.get("Plans", ()):
         yield from scans(child)
+
+
+def test_implied_probabilities_of_a_pool_that_pays_four_fifths_are_the_shares_of_its_stakes() -> None:
+    shares = [0.5, 0.3, 0.2]
+    [found] = queries.implied_by([row([0.8 / share for share in shares])])
+    assert found.tolist() == pytest.approx(shares)

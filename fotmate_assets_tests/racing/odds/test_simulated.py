@@ -20,13 +20,13 @@ from fotmate_assets.racing.odds.model import (
     PoolOdds,
     Sentinel,
     combinations,
-    implied,
     paying,
 )
 from fotmate_assets.racing.sources.odds import documents
 from fotmate_assets.racing.sources.odds.replay import Replay
 from fotmate_assets.racing.sources.odds.simulated import SimulatedMarket, record
 from fotmate_assets.racing.sources.odds.source import OddsSource
+from fotmate_assets_tests.racing.odds.rows import implied
 
 POST = datetime(2026, 11, 21, 11, tzinfo=KST)
 SLOTS = [slot.at for slot in plan(POST)]

@@ -16,19 +16,13 @@ from sqlalchemy.exc import DataError, ProgrammingError
 
 from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.racing.model import Pool
+from fotmate_assets.racing.odds.arrays import fetch
 from fotmate_assets.racing.odds.candles import refresh_candles
-from fotmate_assets.racing.odds.model import NUMBERS_IN, OddsRow, Sentinel, implied, paying
-from fotmate_assets.racing.odds.store import (
-    fetch,
-    insert_live,
-    insert_rows,
-    replace_final,
-    replace_replay,
-    snapshot_rows,
-)
+from fotmate_assets.racing.odds.model import NUMBERS_IN, OddsRow, Sentinel, paying
+from fotmate_assets.racing.odds.store import insert_live, insert_rows, replace_final, replace_replay, snapshot_rows
 from fotmate_assets_tests.databases import Database
 from fotmate_assets_tests.racing.cards import DAY, RACE
-from fotmate_assets_tests.racing.odds.rows import OFF, comparable, emptied_of_odds, final, random_row, row
+from fotmate_assets_tests.racing.odds.rows import OFF, comparable, emptied_of_odds, final, implied, random_row, row
 
 MINUTE = timedelta(minutes=1)
 

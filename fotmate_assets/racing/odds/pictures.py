@@ -30,6 +30,7 @@ from fotmate_assets.racing.odds.drawing import (
 )
 from fotmate_assets.racing.odds.model import Sentinel
 from fotmate_assets.racing.odds.moves import Move
+from fotmate_assets.racing.odds.store import FINAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +109,7 @@ class CapturedSlots:
 
 def standing(source: str, *, is_live: bool, is_simulated: bool) -> str:
     """What odds are, for a title: `live`, `replay` or `final`, after `simulated` where there is no such market."""
-    kind = "live" if is_live else "final" if source == "portal_final" else "replay"
+    kind = "live" if is_live else "final" if source == FINAL else "replay"
     return f"simulated {kind}" if is_simulated else kind
 
 

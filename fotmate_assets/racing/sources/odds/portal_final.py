@@ -26,7 +26,6 @@ from fotmate_assets.racing.sources.kra.rows import GridRow, SalesRow
 from fotmate_assets.racing.sources.odds import documents
 from fotmate_assets.racing.sources.source import Family, Listing, RaceSource
 
-NAME = "portal_final"
 PORTAL_HOST = "apis.data.go.kr"
 """The portal whose odds are those of a market. Any other is not vouched for: simulated."""
 

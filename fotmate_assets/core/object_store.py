@@ -6,15 +6,18 @@ are written beside their name, synced, and renamed.
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -27,6 +30,16 @@ _NOT_A_FILE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 class ObjectMissingError(FileNotFoundError):
     """The object that was asked for is not there; the message is its URL."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as a listing shows it."""
+
+    key: str
+    version: str
+    """Another one when other bytes are written: S3's ETag, a file's size and time."""
+    size_bytes: int
 
 
 class ObjectStore(Protocol):
@@ -48,6 +61,9 @@ class ObjectStore(Protocol):
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises ObjectMissingError naming its URL."""
 
+    def get_file(self, key: str, path: Path) -> None:
+        """Download an object into a local file, which appears when it is whole. Raises ObjectMissingError."""
+
     def exists(self, key: str) -> bool:
         """True when the object is there."""
 
@@ -57,6 +73,9 @@ class ObjectStore(Protocol):
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Every key that starts with `prefix`, sorted."""
 
+    def listing(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Every object whose key starts with `prefix`, in order of keys."""
+
     def url_of(self, key: str) -> str:
         """The full URL of an object."""
 
@@ -65,14 +84,33 @@ class ObjectStore(Protocol):
         """`storage_options` with which polars reads the URLs of this store."""
 
 
-def open_store(url: str, endpoint_url: str | None = None) -> ObjectStore:
-    """The store at `s3://bucket/prefix` or `file:///folder`. Raises ValueError for another scheme."""
+ATTEMPTS = 5
+
+
+def open_store(url: str, endpoint_url: str | None = None, attempts: int = ATTEMPTS) -> ObjectStore:
+    """The store at `s3://bucket/prefix` or `file:///folder`. Raises ValueError for another scheme.
+
+    `attempts`: tries of one request to S3, with backoff.
+    """
     parts = urlsplit(url)
     if parts.scheme == "s3" and parts.netloc:
-        return S3Store(url.rstrip("/"), endpoint_url)
+        return S3Store(url.rstrip("/"), endpoint_url, attempts)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/") and parts.path.strip("/"):
         return LocalStore(url.rstrip("/"))
     raise ValueError(f"{url!r} is neither s3://bucket/prefix nor file:///folder")
+
+
+@contextmanager
+def _written_whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its name when the block has ended well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f".part-{uuid.uuid4().hex}"
+    try:
+        yield part
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def checked_key(key: str) -> str:
@@ -99,22 +137,18 @@ class LocalStore:
 
     def put(self, key: str, content: bytes) -> None:
         """See ObjectStore."""
-        target = self._root / checked_key(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.parent / f".part-{uuid.uuid4().hex}"
-        try:
-            with part.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        self._write(key, io.BytesIO(content))
 
     def put_file(self, key: str, path: Path) -> None:
         """See ObjectStore."""
-        self.put(key, path.read_bytes())
+        with path.open("rb") as content:
+            self._write(key, content)
+
+    def _write(self, key: str, content: BinaryIO) -> None:
+        with _written_whole(self._root / checked_key(key)) as part, part.open("xb") as file:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fsync(file.fileno())
 
     def get(self, key: str) -> bytes:
         """See ObjectStore."""
@@ -122,6 +156,14 @@ class LocalStore:
             return (self._root / checked_key(key)).read_bytes()
         except _NOT_A_FILE:
             raise ObjectMissingError(self.url_of(key)) from None
+
+    def get_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        with _written_whole(path) as part:
+            try:
+                shutil.copyfile(self._root / checked_key(key), part)
+            except _NOT_A_FILE:
+                raise ObjectMissingError(self.url_of(key)) from None
 
     def exists(self, key: str) -> bool:
         """See ObjectStore."""
@@ -141,6 +183,13 @@ class LocalStore:
         )
         yield from sorted(key for key in found if key.startswith(prefix))
 
+    def listing(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See ObjectStore."""
+        for key in self.keys(prefix):
+            with suppress(*_NOT_A_FILE):  # deleted meanwhile
+                found = (self._root / key).stat()
+                yield StoredObject(key, f"{found.st_size}-{found.st_mtime_ns}", found.st_size)
+
     def url_of(self, key: str) -> str:
         """See ObjectStore."""
         return f"{self.url}/{quote(checked_key(key), safe='/=')}"
@@ -152,6 +201,7 @@ class S3Store:
 
     url: str
     endpoint_url: str | None = None
+    attempts: int = ATTEMPTS
 
     @property
     def bucket(self) -> str:
@@ -160,11 +210,11 @@ class S3Store:
 
     @cached_property
     def client(self) -> S3Client:
-        """A boto3 client: five tries with backoff, bounded waits. Safe for threads."""
+        """A boto3 client: several tries with backoff, bounded waits. Safe for threads."""
         from botocore.config import Config
 
         config = Config(
-            retries={"mode": "standard", "max_attempts": 5},
+            retries={"mode": "standard", "max_attempts": self.attempts},
             connect_timeout=5,
             read_timeout=30,
             max_pool_connections=16,
@@ -232,6 +282,18 @@ class S3Store:
                 raise ObjectMissingError(self.url_of(key)) from None
             raise
 
+    def get_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        from botocore.exceptions import ClientError
+
+        with _written_whole(path) as part, part.open("wb") as file:
+            try:
+                self.client.download_fileobj(self.bucket, self._key(key), file)
+            except ClientError as error:
+                if _status(error) == 404:
+                    raise ObjectMissingError(self.url_of(key)) from None
+                raise
+
     def exists(self, key: str) -> bool:
         """See ObjectStore."""
         from botocore.exceptions import ClientError
@@ -250,9 +312,18 @@ class S3Store:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See ObjectStore."""
+        yield from (found.key for found in self.listing(prefix))
+
+    def listing(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See ObjectStore."""
         base = self._base
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=base + prefix)
-        yield from sorted(item["Key"].removeprefix(base) for page in pages for item in page.get("Contents", ()))
+        found = (
+            StoredObject(item["Key"].removeprefix(base), item["ETag"].strip('"'), item["Size"])
+            for page in pages
+            for item in page.get("Contents", ())
+        )
+        yield from sorted(found, key=attrgetter("key"))
 
     def url_of(self, key: str) -> str:
         """See ObjectStore."""

@@ -6,7 +6,7 @@ from dagster import ConfigurableResource, InitResourceContext
 from sqlalchemy import Engine
 
 from fotmate_assets.core.ledger import Ledger
-from fotmate_assets.core.object_store import ObjectStore, open_store
+from fotmate_assets.core.object_store import ATTEMPTS, ObjectStore, open_store
 from fotmate_assets.core.postgres import make_engine
 from fotmate_assets.core.raw_zone import RawZone
 
@@ -44,11 +44,13 @@ class ObjectStorage(ConfigurableResource["ObjectStorage"]):
     """`s3://bucket/prefix` or `file:///folder`."""
     endpoint_url: str | None = None
     """S3 endpoint for anything but AWS."""
+    attempts: int = ATTEMPTS
+    """Tries of one request to S3, with backoff."""
 
     @cached_property
     def store(self) -> ObjectStore:
         """The object store at `url`."""
-        return open_store(self.url, self.endpoint_url)
+        return open_store(self.url, self.endpoint_url, self.attempts)
 
     @cached_property
     def raw_zone(self) -> RawZone:

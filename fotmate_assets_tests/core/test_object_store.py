@@ -57,6 +57,29 @@ def test_a_file_is_uploaded_whole(store: ObjectStore, tmp_path: Path) -> None:
         assert store.get(key) == content
 
 
+def test_an_object_is_downloaded_whole_or_not_at_all(store: ObjectStore, tmp_path: Path) -> None:
+    content = os.urandom(9_000_000)
+    store.put("videos/m.mp4", content)
+    target = tmp_path / "work" / "m.mp4"
+    store.get_file("videos/m.mp4", target)
+    assert target.read_bytes() == content
+    with pytest.raises(ObjectMissingError, match="gone"):
+        store.get_file("videos/gone.mp4", tmp_path / "work" / "gone.mp4")
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["m.mp4"]
+
+
+def test_a_listing_tells_sizes_and_a_version_that_changes_with_the_bytes(store: ObjectStore) -> None:
+    for key, content in (("videos/a.mp4", b"123"), ("videos/b.mp4", b""), ("tracking/c", b"x")):
+        store.put(key, content)
+    before = {found.key: found for found in store.listing("videos/")}
+    assert {key: found.size_bytes for key, found in before.items()} == {"videos/a.mp4": 3, "videos/b.mp4": 0}
+    assert list(store.listing("videos/")) == [before["videos/a.mp4"], before["videos/b.mp4"]]
+    store.put("videos/a.mp4", b"124")
+    after = {found.key: found.version for found in store.listing("videos/")}
+    assert after["videos/a.mp4"] != before["videos/a.mp4"].version
+    assert after["videos/b.mp4"] == before["videos/b.mp4"].version
+
+
 def test_a_missing_object_is_named_by_its_url(store: ObjectStore) -> None:
     store.put("a/b/c", b"")
     for key in ("a/missing", "a", "a/b/c/d"):
@@ -97,6 +120,7 @@ def test_a_key_that_is_no_plain_path_is_refused_by_every_operation(store: Object
         lambda key: store.put(key, b"escaped"),
         lambda key: store.put_file(key, tmp_path / "x"),
         store.get,
+        lambda key: store.get_file(key, tmp_path / "y"),
         store.exists,
         store.delete,
         store.url_of,

@@ -1,0 +1,1 @@
+"""The vision wing: video, and providers' tracking, to trajectories in metres."""

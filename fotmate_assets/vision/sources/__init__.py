@@ -1,0 +1,1 @@
+"""Tracking data of providers: bytes to rows. No Dagster, no SQLAlchemy."""

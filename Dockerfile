@@ -7,7 +7,7 @@ RUN uv sync --locked --no-default-groups --no-install-project --compile-bytecode
 COPY fotmate_assets fotmate_assets
 COPY sql sql
 COPY dagster.yaml workspace.yaml ./
-RUN uv sync --locked --no-default-groups --compile-bytecode && mkdir -p /dagster && ln -s /app/dagster.yaml /dagster/dagster.yaml \
-    && chown -R fotmate /dagster
+RUN uv sync --locked --no-default-groups --compile-bytecode && mkdir -p /dagster /vision && ln -s /app/dagster.yaml /dagster/dagster.yaml \
+    && chown -R fotmate /dagster /vision
 ENV PATH=/app/.venv/bin:$PATH DAGSTER_HOME=/dagster PYTHONUNBUFFERED=1
 USER fotmate

@@ -33,6 +33,10 @@ from fotmate_assets.racing.odds import automation as odds
 from fotmate_assets.racing.odds import checks as odds_checks
 from fotmate_assets.racing.resources import OddsMarket, RacePortals
 from fotmate_assets.settings import Settings
+from fotmate_assets.vision import assets as vision_assets
+from fotmate_assets.vision import automation as vision
+from fotmate_assets.vision import checks as vision_checks
+from fotmate_assets.vision.resources import VideoAnalysis
 
 
 def _secret(variable: str, is_set: object) -> EnvVar | None:
@@ -54,6 +58,21 @@ def odds_market(settings: Settings, feed_key: str | EnvVar | None) -> OddsMarket
     )
 
 
+def video_analysis(settings: Settings) -> VideoAnalysis:
+    """How videos are analysed, as the settings have it."""
+    return VideoAnalysis(
+        folder=str((settings.vision_folder or settings.home / "vision").resolve()),
+        encoding=settings.tracking_encoding,
+        detector=settings.vision_detector,
+        weights=settings.vision_weights,
+        device=settings.vision_device,
+        half=settings.vision_half,
+        batch=settings.vision_batch,
+        tracker=settings.vision_tracker,
+        stride=settings.vision_stride,
+    )
+
+
 def build_defs(**overrides: Any) -> Definitions:
     """A fresh set of definitions; `overrides` replaces resources by name, so that tests swap any of them."""
     settings = Settings()
@@ -67,6 +86,9 @@ def build_defs(**overrides: Any) -> Definitions:
         "postgres": postgres,
         "raw": ObjectStorage(url=settings.raw_url, endpoint_url=settings.s3_endpoint_url),
         "lake": lake,
+        "tracking": ObjectStorage(
+            url=settings.tracking_url, endpoint_url=settings.s3_endpoint_url, attempts=vision.STORAGE_ATTEMPTS
+        ),
         "postgres_io": PostgresIOManager(postgres=postgres),
         "parquet_io": ParquetIOManager(storage=lake),
         "providers": FootballProviders(
@@ -89,6 +111,7 @@ def build_defs(**overrides: Any) -> Definitions:
             in_flight=settings.requests_in_flight,
         ),
         "odds": odds_market(settings, _secret("FOTMATE_ODDS_FEED_KEY", settings.odds_feed_key)),
+        "analysis": video_analysis(settings),
         "alerts": Alerts(webhook_url=_secret("FOTMATE_SLACK_WEBHOOK_URL", settings.slack_webhook_url)),
     }
     return Definitions(
@@ -96,10 +119,11 @@ def build_defs(**overrides: Any) -> Definitions:
             *football_assets.ASSETS,
             *racing_assets.ASSETS,
             *odds_assets.ASSETS,
+            *vision_assets.ASSETS,
             ingestion_status_asset([racing_freshness]),
         ],
-        asset_checks=[*football_checks.CHECKS, *racing_checks.CHECKS, *odds_checks.CHECKS],
-        jobs=[*football.JOBS, *racing.JOBS, *odds.JOBS, retention, daily_summary, status_refresh],
+        asset_checks=[*football_checks.CHECKS, *racing_checks.CHECKS, *odds_checks.CHECKS, *vision_checks.CHECKS],
+        jobs=[*football.JOBS, *racing.JOBS, *odds.JOBS, *vision.JOBS, retention, daily_summary, status_refresh],
         schedules=[
             *football.SCHEDULES,
             *racing.SCHEDULES,
@@ -108,7 +132,12 @@ def build_defs(**overrides: Any) -> Definitions:
             operations_summary,
             operations_status,
         ],
-        sensors=[failure_recovery([*football.REPLAYS, *odds.REPLAYS, *racing.REPLAYS]), failure_alerts, *odds.SENSORS],
+        sensors=[
+            failure_recovery([*football.REPLAYS, *odds.REPLAYS, *racing.REPLAYS, *vision.REPLAYS]),
+            failure_alerts,
+            *odds.SENSORS,
+            *vision.SENSORS,
+        ],
         executor=in_process_executor,
         resources=resources | overrides,
     )

@@ -61,6 +61,36 @@ class Settings(BaseSettings):
         "s3://fotmate-lake", description="Where Parquet assets are written: `s3://bucket/prefix` or `file:///folder`."
     )
     tracking_url: str = Field("s3://tracking-data", description="Where player trajectories are written.")
+    tracking_encoding: Literal["float32", "centimetre"] = Field(
+        "float32",
+        description="How positions are written: `float32` metres, or whole `centimetre`s, a quarter of the size.",
+    )
+    vision_folder: Path | None = Field(
+        None,
+        description="Folder on this machine's disk where videos are worked on; what is computed stays there until it "
+        "is stored. Unset: `vision` in `FOTMATE_HOME`.",
+    )
+    vision_detector: Literal["background", "onnx", "ultralytics"] = Field(
+        "background",
+        description="What finds people: `background` (a camera that stands still; no network), `onnx` (a YOLO-format "
+        "export by onnxruntime), or `ultralytics` (the extra `vision`; AGPL-3.0).",
+    )
+    vision_weights: str | None = Field(
+        None,
+        description="The network's weights, for `onnx` and `ultralytics`: a file, or the name of one in the folder "
+        "`weights` of `FOTMATE_VISION_FOLDER`. Nothing is ever downloaded.",
+    )
+    vision_device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="What a network runs on; `auto`: a GPU where there is one."
+    )
+    vision_half: bool = Field(False, description="`true`: half precision, on a GPU.")
+    vision_batch: int = Field(1, ge=1, description="Images given to a network at once.")
+    vision_tracker: Literal["cbiou", "bytetrack"] = Field(
+        "cbiou", description="What follows people from frame to frame."
+    )
+    vision_stride: int = Field(
+        1, ge=1, le=5, description="Every so many frames one is looked at; 2 costs little, 3 and more cost identities."
+    )
     statsbomb_source: str = Field(
         "open-data",
         description="`open-data`: StatsBomb through statsbombpy, the licensed API where `SB_USERNAME` and "

@@ -12,7 +12,20 @@ from syrupy.assertion import SnapshotAssertion
 from fotmate_assets.definitions import build_defs
 
 HEAVY = (
-    *("torch", "cv2", "ultralytics", "onnxruntime", "pandas", "scipy", "matplotlib", "mplsoccer"),
+    *(
+        "torch",
+        "cv2",
+        "av",
+        "ultralytics",
+        "onnxruntime",
+        "trackers",
+        "supervision",
+        "numpy",
+        "pandas",
+        "scipy",
+        "matplotlib",
+        "mplsoccer",
+    ),
     *("statsbombpy", "requests", "boto3", "pyarrow", "alembic"),
 )
 
@@ -96,5 +109,6 @@ def test_dagster_itself_finds_the_code_location_valid(tmp_path: Path) -> None:
 def test_what_calls_the_outside_world_waits_to_be_started(defs: Definitions) -> None:
     automations = [*(defs.schedules or []), *(defs.sensors or [])]
     running: list[Any] = [each.name for each in automations if each.default_status.value != "STOPPED"]
+    of_our_own = ["failure_alerts", "video_arrival"]
     of_odds = ["racing_odds_day", "odds_retention_daily"]
-    assert running == [*of_odds, "retention_daily", "operations_summary", "operations_status", "failure_alerts"]
+    assert running == [*of_odds, "retention_daily", "operations_summary", "operations_status", *of_our_own]

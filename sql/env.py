@@ -6,6 +6,7 @@ from fotmate_assets.core.tables import metadata
 from fotmate_assets.football import tables as football  # noqa: F401 - registers its tables
 from fotmate_assets.racing import tables as racing  # noqa: F401 - registers its tables
 from fotmate_assets.racing.odds import tables as odds  # noqa: F401 - registers its tables
+from fotmate_assets.vision import tables as vision  # noqa: F401 - registers its tables
 
 
 def _is_ours(_object: object, name: str | None, type_: str, reflected: bool, _compare_to: object) -> bool:

@@ -24,6 +24,8 @@ app.add_typer(ingest_app, name="ingest")
 odds_app = typer.Typer(help="Live odds.", no_args_is_help=True)
 app.add_typer(failures_app, name="failures")
 app.add_typer(odds_app, name="odds")
+vision_app = typer.Typer(help="Videos and their trajectories.", no_args_is_help=True)
+app.add_typer(vision_app, name="vision")
 
 # Without markup: what providers and the database say in square brackets is text, `[malformed]` as well as `[/x]`.
 out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -172,6 +174,48 @@ def ingest_odds(
 
     _connect()
     raise typer.Exit(ingest_race_odds(on.date(), replay, market or []))
+
+
+@ingest_app.command("video")
+def ingest_video(
+    match_id: Annotated[str, typer.Argument(help="What `videos/` of the tracking bucket has files of.")],
+    detector: Annotated[
+        str | None, typer.Option(help="background, onnx or ultralytics; FOTMATE_VISION_DETECTOR without it.")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(help="Look at every so many frames one.")] = None,
+) -> None:
+    """Make the trajectories of a match's video, or of its provider's tracking, and its players' metrics."""
+    from fotmate_assets.cli.ingest import ingest_match_video
+
+    _connect()
+    raise typer.Exit(ingest_match_video(match_id, {"detector": detector, "stride": stride}))
+
+
+@vision_app.command("calibrate")
+def vision_calibrate(
+    video: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A video file.")],
+    sidecar: Annotated[Path | None, typer.Option(help="Its calibration; the JSON beside it without this.")] = None,
+    frame: Annotated[int, typer.Option(help="Which frame is shown, from 0.")] = 0,
+    picture: Annotated[Path | None, typer.Option(help="Where the picture goes; beside the video without this.")] = None,
+) -> None:
+    """Draw the pitch's lines into a frame, to check a calibration by eye; without one, write a draft of it."""
+    from fotmate_assets.cli.vision import calibrate
+
+    raise typer.Exit(calibrate(video, sidecar, frame, picture))
+
+
+@vision_app.command("upload")
+def vision_upload(
+    match_id: Annotated[str, typer.Argument(help="Letters, digits, _ and -: 2025-2026_1_001")],
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, dir_okay=False, help="A video and its JSON; or a provider's files.")
+    ],
+) -> None:
+    """Copy a match's files into `videos/` of the tracking bucket, where the sensor finds them."""
+    from fotmate_assets.cli.vision import upload
+
+    _connect()
+    raise typer.Exit(upload(match_id, files))
 
 
 @app.command()

@@ -121,6 +121,31 @@ def ingest_race_odds(day: date, recording: str | None, markets: Sequence[str]) -
     )
 
 
+def ingest_match_video(match_id: str, options: dict[str, Any]) -> int:
+    """Run the vision assets of a match as one run; the exit status. Its partition is made where it is missing."""
+    from fotmate_assets import runtime
+    from fotmate_assets.definitions import build_defs
+    from fotmate_assets.vision.assets import METRICS, TRAJECTORIES
+    from fotmate_assets.vision.model import checked_match_id
+    from fotmate_assets.vision.partitions import video
+
+    try:
+        checked_match_id(match_id)
+    except ValueError as error:
+        raise runtime.CommandError(str(error)) from None
+    dagster = runtime.instance()
+    dagster.add_dynamic_partitions(str(video.name), [match_id])
+    return _run(
+        build_defs(),
+        dagster,
+        f"video {match_id}",
+        "interrupted: the segments that were analysed are kept, and the next run goes on from there",
+        assets=[TRAJECTORIES, METRICS],
+        partition_key=match_id,
+        run_config={"ops": {"vision__trajectories": {"config": {k: v for k, v in options.items() if v is not None}}}},
+    )
+
+
 def _run(definitions: Definitions, dagster: DagsterInstance, title: str, interrupted: str, **options: Any) -> int:
     """Run assets with progress, tell what came of it; the exit status."""
     from fotmate_assets import runtime

@@ -1,8 +1,9 @@
 """Asset checks out of plain findings: one way to say what is wrong, in the UI and in CI."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from dagster import (
     AssetCheckEvaluation,
@@ -35,37 +36,56 @@ PAGE = 1000
 """Events fetched at a time; Dagster refuses very many."""
 
 
+Subject = TypeVar("Subject")
+
+
 @dataclass(frozen=True)
-class Check:
+class Check(Generic[Subject]):
     """A look at a partition's rows, as a check of an asset. Its name and description are the function's."""
 
-    look: Callable[[Connection, str], Sequence[Finding]]
+    look: Callable[[Subject, str], Sequence[Finding]]
+    """Given what is looked at, mostly the database, and the partition."""
     asset: AssetKey
     severity: AssetCheckSeverity = AssetCheckSeverity.ERROR
     blocking: bool = False
 
 
 def checks_of(
-    name: str, checks: Sequence[Check], partitions_def: PartitionsDefinition[str] | None
+    name: str, checks: Sequence[Check[Connection]], partitions_def: PartitionsDefinition[str] | None
+) -> AssetChecksDefinition:
+    """The checks of one kind of partition that look at the database, as one op, `name`. See `checks_on`."""
+    return checks_on(name, checks, partitions_def, lambda _resources, connection, _partition: connection)
+
+
+def checks_on(
+    name: str,
+    checks: Sequence[Check[Subject]],
+    partitions_def: PartitionsDefinition[str] | None,
+    opened: Callable[[Any, Connection, str], Subject],
+    resources: Sequence[str] = (),
 ) -> AssetChecksDefinition:
     """The asset checks of one kind of partition as one op, `name`: a step costs more than a check does.
 
-    Each can still be run alone. A run over a range of partitions judges each of them by itself.
+    Each can still be run alone. A run over a range of partitions judges each of them by itself. `opened` gets what the
+    checks look at, once for each partition, with the help of `resources` beside the database.
     """
     by_key = {AssetCheckKey(check.asset, check.look.__name__): check for check in checks}
 
     def look(
-        context: AssetCheckExecutionContext, postgres: Postgres
+        context: AssetCheckExecutionContext,
     ) -> Iterator[AssetCheckResult | AssetCheckEvaluation | Output[None]]:
         op = context.op_execution_context
         selected = [(key, check) for key, check in by_key.items() if key in context.selected_asset_check_keys]
+        postgres: Postgres = op.resources.postgres
         with postgres.engine.connect() as connection:
             if partitions_def is not None and op.has_partition_key_range and not op.has_partition_key:
-                yield from _each_of_the_range(context, connection, selected)
+                subjects = {key: opened(op.resources, connection, key) for key in op.partition_keys}
+                yield from _each_of_the_range(context, subjects, selected)
                 return
             partition = op.partition_key if partitions_def is not None and op.has_partition_key else ""
+            subject = opened(op.resources, connection, partition)
             for key, check in selected:
-                yield judged(check.look(connection, partition), check.severity, key)
+                yield judged(check.look(subject, partition), check.severity, key)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PreviewWarning)  # partitioned checks; the dagster family is pinned
@@ -79,25 +99,27 @@ def checks_of(
             )
             for key, check in by_key.items()
         ]
-        return multi_asset_check(name=name, specs=specs, can_subset=True)(look)
+        required = {"postgres", *resources}
+        return multi_asset_check(name=name, specs=specs, can_subset=True, required_resource_keys=required)(look)
 
 
 def _each_of_the_range(
-    context: AssetCheckExecutionContext, connection: Connection, checks: Sequence[tuple[AssetCheckKey, Check]]
+    context: AssetCheckExecutionContext,
+    subjects: Mapping[str, Subject],
+    checks: Sequence[tuple[AssetCheckKey, Check[Subject]]],
 ) -> Iterator[AssetCheckEvaluation | Output[None]]:
     """An evaluation per check and partition of the run's range.
 
     Of an AssetCheckResult Dagster makes one evaluation without a partition there, and what it planned for each
     partition stays planned. So we yield what it would make: the evaluations, and the output that later steps wait for.
     """
-    partitions = context.op_execution_context.partition_keys
     targets = {
-        asset: _latest_materializations(context.instance, asset, partitions)
+        asset: _latest_materializations(context.instance, asset, list(subjects))
         for asset in {key.asset_key for key, _check in checks}
     }
     for key, check in checks:
-        for partition in partitions:
-            result = judged(check.look(connection, partition), check.severity, key)
+        for partition, subject in subjects.items():
+            result = judged(check.look(subject, partition), check.severity, key)
             yield AssetCheckEvaluation(
                 asset_key=key.asset_key,
                 check_name=key.name,

@@ -101,7 +101,7 @@ def open_store(url: str, endpoint_url: str | None = None, attempts: int = ATTEMP
 
 
 @contextmanager
-def _written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to, which takes its name when the block has ended well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".part-{uuid.uuid4().hex}"
@@ -145,7 +145,7 @@ class LocalStore:
             self._write(key, content)
 
     def _write(self, key: str, content: BinaryIO) -> None:
-        with _written_whole(self._root / checked_key(key)) as part, part.open("xb") as file:
+        with written_whole(self._root / checked_key(key)) as part, part.open("xb") as file:
             shutil.copyfileobj(content, file)
             file.flush()
             os.fsync(file.fileno())
@@ -159,7 +159,7 @@ class LocalStore:
 
     def get_file(self, key: str, path: Path) -> None:
         """See ObjectStore."""
-        with _written_whole(path) as part:
+        with written_whole(path) as part:
             try:
                 shutil.copyfile(self._root / checked_key(key), part)
             except _NOT_A_FILE:
@@ -286,7 +286,7 @@ class S3Store:
         """See ObjectStore."""
         from botocore.exceptions import ClientError
 
-        with _written_whole(path) as part, part.open("wb") as file:
+        with written_whole(path) as part, part.open("wb") as file:
             try:
                 self.client.download_fileobj(self.bucket, self._key(key), file)
             except ClientError as error:

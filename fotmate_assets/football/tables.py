@@ -1,7 +1,4 @@
-"""The football tables and `tracking_files`, the vision wing's index of trajectories.
-
-See `core/tables.py` for what reads these declarations.
-"""
+"""The football tables. See `core/tables.py` for what reads these declarations."""
 
 from __future__ import annotations
 
@@ -21,7 +18,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, REAL
 
@@ -249,22 +245,4 @@ id_review = Table(
     CheckConstraint(one_of("status", ("open", "merged", "rejected")), name="status"),
     UniqueConstraint("entity_type", "provider", "provider_id", "candidate_id"),
     comment="Pairs that may be the same team or player: too close to ignore, too doubtful to merge.",
-)
-
-tracking_files = Table(
-    "tracking_files",
-    metadata,
-    Column("match_id", Text, primary_key=True, comment="The video partition: one video of one match."),
-    Column("status", Text, nullable=False, comment="pending, processing, completed or failed."),
-    Column("storage_path", Text, comment="`tracking/{match_id}/trajectories.parquet` in the tracking bucket."),
-    Column("source", Text, nullable=False, comment="The video or the provider's tracking file."),
-    Column("source_sha256", Text, comment="Hash of that source."),
-    Column("rows", BigInteger, comment="Rows in the file."),
-    Column("sha256", Text, comment="Hash of the file."),
-    Column("quality", JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment="Quality figures by name."),
-    Column("error", Text, comment="Why it failed."),
-    Column("updated_at", TIMESTAMPTZ, nullable=False, server_default=func.now(), comment="Last change."),
-    CheckConstraint(one_of("status", ("pending", "processing", "completed", "failed")), name="status"),
-    CheckConstraint("status <> 'completed' or (storage_path is not null and sha256 is not null)", name="completed"),
-    comment="Trajectory files in the bucket.",
 )

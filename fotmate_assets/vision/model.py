@@ -61,6 +61,16 @@ class Orientation(StrEnum):
     NOT_SET = "not_set"
 
 
+class TrackingStatus(StrEnum):
+    """How far a match's trajectories are."""
+
+    PENDING = "pending"
+    """It has arrived and waits."""
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Pitch:
     """A pitch's size in metres."""

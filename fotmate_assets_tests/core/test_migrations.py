@@ -193,6 +193,8 @@ def a_value(column: Column[Any]) -> Any:
         ("matches", "status"): "played",
         ("matches", "away_team_id"): "y",
         ("tracking_files", "status"): "completed",
+        ("player_metrics", "object_type"): "player",
+        ("player_metrics", "team"): "home",
         (None, "entity_type"): "team",
     }
     default = kinds[column.type.python_type]

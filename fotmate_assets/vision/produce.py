@@ -1,0 +1,298 @@
+"""One match's trajectories, from what arrived in the bucket to the file in it: the unit of work.
+
+    videos/{match_id}.*  ->  folder/{match_id}/ (parts, segments, the finished file)  ->  tracking/{match_id}/...
+
+`tracking_files` says how far it is. What is computed stays in the folder until it is stored: a run that died, or that
+could not reach the bucket, is continued by the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from fotmate_assets.core.ledger import Job, Ledger
+from fotmate_assets.core.model import RawDocument, SourceError, Verdict
+from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore, is_storage_trouble
+from fotmate_assets.vision import status
+from fotmate_assets.vision.arrivals import FOLDER, Arrival, Kind, arrivals
+from fotmate_assets.vision.calibration import read_calibration
+from fotmate_assets.vision.detection import Detector, open_detector
+from fotmate_assets.vision.model import Pitch, checked_match_id, storage_path
+from fotmate_assets.vision.pipeline import Analysis, analyse
+from fotmate_assets.vision.quality import quality_of
+from fotmate_assets.vision.queries import player_ids
+from fotmate_assets.vision.segments import Progress
+from fotmate_assets.vision.sources import metrica
+from fotmate_assets.vision.sources.metrica.tracking import SOURCE as METRICA
+from fotmate_assets.vision.tracking import tracker_version
+from fotmate_assets.vision.trajectories import FileMetadata, SourceFile, read_metadata, write_trajectories
+
+SOURCE, JOB = "tracking", "vision/trajectories"
+VERSION = "1"
+"""Changes with what is made of the same video, so that every video is analysed again."""
+
+Encoding = Literal["float32", "centimetre"]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What producing needs: where things come from, go to and lie meanwhile."""
+
+    store: ObjectStore
+    """The tracking bucket."""
+    engine: Engine
+    ledger: Ledger
+    folder: Path
+    """On this machine's disk."""
+    how: Analysis
+    encoding: Encoding = "float32"
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Produced:
+    """A match's trajectories, stored."""
+
+    match_id: str
+    rows: int
+    sha256: str
+    size_bytes: int
+    quality: Mapping[str, Any]
+    outcome: Literal["computed", "uploaded", "unchanged"]
+    """uploaded: an earlier run had computed it; unchanged: it was stored already."""
+    file: Path
+    """A copy on this machine's disk, until `release`."""
+    parts: Mapping[str, Path]
+    """What it was made from, until `release`: `video` and `sidecar`, `home` and `away`, `tracking` and `metadata`."""
+    arrival: Arrival
+
+    def document(self, part: str) -> RawDocument:
+        """A part as a document."""
+        return _document(self.arrival, self.parts, part)
+
+
+def produce(desk: Desk, match_id: str, tell: Progress) -> Produced:
+    """Make and store the trajectories of a match.
+
+    Raises SourceError when they cannot be made or stored: `tracking_files` has status `failed` and the ledger a row
+    then, and what was computed stays. Anything else that is raised also leaves the status `failed`.
+    """
+    checked_match_id(match_id)
+    job = Job(SOURCE, JOB, match_id, desk.run_id)
+    source = f"{FOLDER}{match_id}"
+    with desk.ledger.attempt(job) as attempt:
+        try:
+            arrival = _arrival(desk.store, match_id)
+            source = arrival.main
+            status.processing(desk.engine, match_id, source, arrival.version)
+            produced = _produced(desk, arrival, tell)
+        except BaseException as error:
+            told = _as_told(error, source)
+            with suppress(SQLAlchemyError):  # the database itself may be what is away
+                status.failed(desk.engine, match_id, source, str(told))
+            if isinstance(told, SourceError):
+                desk.ledger.owe(job, told)
+            raise told from (error if told is not error else None)
+        attempt.rows = produced.rows
+    desk.ledger.settle_all_but(job, ())
+    return produced
+
+
+def release(desk: Desk, match_id: str) -> None:
+    """Delete what lies in the folder of a match whose trajectories are stored."""
+    shutil.rmtree(desk.folder / checked_match_id(match_id), ignore_errors=True)
+
+
+def _as_told(error: BaseException, source: str) -> BaseException:
+    """A bucket that is away, as the source's failure; anything else as it is."""
+    if isinstance(error, Exception) and is_storage_trouble(error):
+        return SourceError(Verdict.TRANSPORT, SOURCE, source, f"the bucket does not answer: {error}")
+    return error
+
+
+def _arrival(store: ObjectStore, match_id: str) -> Arrival:
+    found = arrivals(store.listing(f"{FOLDER}{match_id}."))
+    arrival = found.matches.get(match_id)
+    if arrival is None:
+        why = "; ".join(found.strays) or f"nothing of it is in {store.url}/{FOLDER}"
+        raise SourceError(Verdict.EMPTY_UNEXPECTED, SOURCE, f"{FOLDER}{match_id}", why)
+    if arrival.missing:
+        raise SourceError(Verdict.EMPTY_UNEXPECTED, SOURCE, arrival.missing[0], "is not there, or empty")
+    return arrival
+
+
+def _produced(desk: Desk, arrival: Arrival, tell: Progress) -> Produced:
+    match_id, source = arrival.match_id, arrival.main
+    folder = desk.folder / match_id
+    parts = _fetched(desk.store, arrival, folder, tell)
+    hashes = {name: _sha256(path) for name, path in sorted(parts.items())}
+    detector = _detector(desk.how) if arrival.kind is Kind.VIDEO else None
+    fingerprint = _fingerprint(desk, hashes, detector)
+    file = folder / f"{fingerprint[:32]}.parquet"
+    key = storage_path(match_id)
+    with desk.engine.connect() as connection:
+        before = status.tracking_file(connection, match_id)
+    outcome: Literal["computed", "uploaded", "unchanged"] = "uploaded"
+    if before is not None and before.fingerprint == fingerprint and _is_stored(desk.store, key, before.sha256, file):
+        outcome = "unchanged"
+        tell("nothing has changed: the file stays")
+    elif not file.exists():
+        outcome = "computed"
+        if detector is not None:
+            _of_video(desk, arrival, parts, hashes, detector, file, tell)
+        else:
+            _of_metrica(desk, arrival, parts, hashes, file, tell)
+    else:
+        tell("an earlier run had computed it")
+    if outcome != "unchanged":
+        tell(f"storing {desk.store.url_of(key)}")
+        desk.store.put_file(key, file)
+    quality = quality_of(file)
+    sha256 = _sha256(file)
+    status.completed(
+        desk.engine,
+        match_id,
+        source,
+        storage_path=key,
+        source_sha256=hashes[next(name for name, part in arrival.parts.items() if part.key == source)],
+        fingerprint=fingerprint,
+        is_simulated=read_metadata(file).simulated,
+        rows=quality.rows,
+        sha256=sha256,
+        quality=quality.figures,
+    )
+    return Produced(match_id, quality.rows, sha256, file.stat().st_size, quality.figures, outcome, file, parts, arrival)
+
+
+def _fetched(store: ObjectStore, arrival: Arrival, folder: Path, tell: Progress) -> dict[str, Path]:
+    """The parts as local files; what an earlier run fetched is not fetched again."""
+    paths = {}
+    for name, part in arrival.parts.items():
+        version = hashlib.sha256(part.version.encode()).hexdigest()[:16]
+        paths[name] = folder / f"{version}.{part.key.partition('.')[2].lower()}"
+        if not paths[name].exists():
+            tell(f"fetching {store.url_of(part.key)}: {part.size_bytes / 1e6:,.1f} MB")
+            try:
+                store.get_file(part.key, paths[name])
+            except ObjectMissingError:
+                raise SourceError(Verdict.EMPTY_UNEXPECTED, SOURCE, part.key, "was deleted meanwhile") from None
+    return paths
+
+
+def _detector(how: Analysis) -> Detector:
+    return open_detector(how.detector, weights=how.weights, device=how.device, half=how.half, batch=how.batch)
+
+
+def _fingerprint(desk: Desk, hashes: Mapping[str, str], detector: Detector | None) -> str:
+    """Another one when anything that the file depends on is another."""
+    told: dict[str, Any] = {"version": VERSION, "parts": hashes, "encoding": desk.encoding}
+    if detector is not None:
+        tracker = tracker_version(desk.how.tracker)
+        told |= {"detector": detector.version, "tracker": tracker, "stride": desk.how.stride, "half": desk.how.half}
+    return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()
+
+
+def _is_stored(store: ObjectStore, key: str, sha256: str | None, file: Path) -> bool:
+    """True when the bucket holds the file of that hash; it is at `file` then."""
+    with suppress(ObjectMissingError):
+        store.get_file(key, file)
+        if _sha256(file) == sha256:
+            return True
+        file.unlink()
+    return False
+
+
+def _of_video(
+    desk: Desk,
+    arrival: Arrival,
+    parts: Mapping[str, Path],
+    hashes: Mapping[str, str],
+    detector: Detector,
+    file: Path,
+    tell: Progress,
+) -> None:
+    """Write the trajectories that are seen in a video."""
+    document = _document(arrival, parts, "sidecar")
+    sidecar, calibration = read_calibration(document)
+    try:
+        found = analyse(
+            arrival.match_id,
+            parts["video"],
+            hashes["video"],
+            sidecar,
+            calibration,
+            detector,
+            desk.how,
+            file.parent / "segments",
+            tell,
+        )
+    except SourceError as error:
+        video = arrival.parts["video"].key
+        raise SourceError(error.verdict, SOURCE, video, error.reason, field=error.field) from error
+    except ValueError as error:
+        raise document.malformed(str(error)) from error
+    meta = FileMetadata(
+        match_id=arrival.match_id,
+        fps=found.fps,
+        frames=found.frames,
+        stride=desk.how.stride,
+        periods=found.periods,
+        source="video",
+        files=_files(arrival, hashes),
+        code_version=VERSION,
+        pitch=sidecar.pitch,
+        orientation=sidecar.orientation,
+        calibration=calibration.describe(),
+        detector=f"{detector.name} {detector.version}",
+        tracker=tracker_version(desk.how.tracker),
+        simulated=sidecar.simulated,
+    )
+    write_trajectories(file, found.rows, meta, desk.encoding)
+
+
+def _of_metrica(
+    desk: Desk, arrival: Arrival, parts: Mapping[str, Path], hashes: Mapping[str, str], file: Path, tell: Progress
+) -> None:
+    """Write the trajectories that Metrica tells, with the players that we know by its names."""
+    import polars as pl
+
+    if arrival.kind is Kind.METRICA_CSV:
+        told = metrica.read_csv_pair(parts["home"], parts["away"], Pitch())
+    else:
+        told = metrica.read_epts(parts["tracking"], _document(arrival, parts, "metadata"))
+    names = [track.provider_id for track in told.tracks if track.provider_id is not None]
+    with desk.engine.connect() as connection:
+        known = player_ids(connection, METRICA, arrival.match_id, names)
+    tell(f"reading {told.frames:,} frames of {len(told.tracks)} tracks; {len(known)} of {len(names)} players are known")
+    meta = FileMetadata(match_id=arrival.match_id, files=_files(arrival, hashes), code_version=VERSION, **told.facts)
+    blocks = (
+        block.with_columns(pl.col("player_id").replace_strict(known, default=None, return_dtype=pl.String))
+        for block in told.blocks(arrival.match_id)
+    )
+    write_trajectories(file, blocks, meta, desk.encoding)
+
+
+def _files(arrival: Arrival, hashes: Mapping[str, str]) -> tuple[SourceFile, ...]:
+    return tuple(SourceFile(arrival.parts[name].key, sha256) for name, sha256 in hashes.items())
+
+
+def _document(arrival: Arrival, parts: Mapping[str, Path], name: str) -> RawDocument:
+    """The part that says how the others are to be read."""
+    part = arrival.parts[name]
+    return RawDocument(SOURCE, part.key, parts[name].read_bytes(), part.key, datetime.now(UTC), revision=part.version)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

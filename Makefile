@@ -6,10 +6,10 @@ UV = $(shell command -v uv 2>/dev/null || echo .fotmate/uv/bin/uv)
 RUN = $(UV) run --no-sync
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs bench clean
+.PHONY: help setup demo test test-ultralytics lint format docs bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 setup: ## install everything into .venv, as locked
 	@sh scripts/bootstrap.sh "$(PYTHON)"
@@ -21,6 +21,10 @@ demo: setup ## real servers, a simulated season through every asset, the Dagster
 test: setup ## the whole test suite, the benchmarks' smoke tests among it
 	$(UV) sync --locked --quiet --compile-bytecode --group bench
 	$(RUN) pytest -n 2 --dist loadfile $(ARGS)
+
+test-ultralytics: setup ## the detector of the extra `vision` (AGPL-3.0, PyTorch: 6 GB), in an environment of its own
+	UV_PROJECT_ENVIRONMENT=.venv-ultralytics $(UV) sync --locked --quiet --extra vision
+	UV_PROJECT_ENVIRONMENT=.venv-ultralytics $(RUN) pytest fotmate_assets_tests/ultralytics $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter, the lock file
 	$(UV) lock --check --quiet
@@ -42,6 +46,8 @@ bench: setup ## the benchmarks, each against a peer in the same run
 	$(RUN) python benchmarks/load_events.py
 	$(RUN) python benchmarks/racing.py
 	$(RUN) python benchmarks/odds.py
+	$(RUN) python benchmarks/trajectories.py
+	$(RUN) python benchmarks/vision.py
 
 clean: ## stop the embedded servers and delete their data
 	-$(RUN) fotmate down

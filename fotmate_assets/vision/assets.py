@@ -11,12 +11,10 @@ from dagster import (
     Config,
     DataVersion,
     MaterializeResult,
-    MetadataValue,
     RetryRequested,
     TableColumn,
     TableColumnConstraints,
     TableConstraints,
-    TableRecord,
     TableSchema,
     asset,
 )
@@ -24,16 +22,12 @@ from dagster import (
 from fotmate_assets.core.failures import INFRASTRUCTURE_RETRIES, infrastructure_retried, permanent_failure
 from fotmate_assets.core.io_managers import last_metadata, table_schema
 from fotmate_assets.core.model import SourceError
-from fotmate_assets.core.pictures import as_markdown
 from fotmate_assets.core.postgres import advisory_lock
 from fotmate_assets.core.resources import ObjectStorage, Postgres
-from fotmate_assets.core.tables import metadata as tables
-from fotmate_assets.vision import partitions
-from fotmate_assets.vision.metrics import player_metrics as metrics_of
+from fotmate_assets.vision import partitions, tables
 from fotmate_assets.vision.model import storage_path
-from fotmate_assets.vision.produce import Desk, Produced, produce, release
 from fotmate_assets.vision.resources import VideoAnalysis
-from fotmate_assets.vision.trajectories import COLUMNS, FileMetadata, read_metadata, read_trajectories
+from fotmate_assets.vision.trajectories import COLUMNS, read_metadata, read_trajectories
 
 GROUP = "vision"
 OWNERS = ["team:vision-data"]
@@ -47,13 +41,6 @@ QUEUE = {"dagster-celery/queue": GPU}
 TRAJECTORIES, METRICS = (AssetKey(["vision", name]) for name in ("trajectories", "player_metrics"))
 
 JOB_NAME = "vision_video"
-MEASURED = (
-    *("match_id", "track_id", "object_type", "team", "player_id", "frame", "period", "timestamp_ms", "x_m", "y_m"),
-    "is_detected",
-)
-"""What metrics are made of."""
-PICTURED = (*MEASURED, "box_x1", "box_y1", "box_x2", "box_y2")
-PICTURES = ("annotated_frame", "trails", "heat_map")
 
 
 class AnalysisConfig(Config):
@@ -120,6 +107,9 @@ def trajectories(
     Parquet at `tracking/{match_id}/trajectories.parquet`. A run that died, or found the bucket away, is continued by
     the next one; what has not changed is left as it is.
     """
+    from fotmate_assets.vision.looks import trajectories_told
+    from fotmate_assets.vision.produce import Desk, produce, release
+
     key = context.partition_key
     desk = Desk(
         store=tracking.store,
@@ -138,94 +128,16 @@ def trajectories(
             produced = produce(desk, key, context.log.info)
         except SourceError as error:
             raise permanent_failure(context, [error]) from error
-        result = MaterializeResult[None](
-            data_version=DataVersion(produced.sha256), metadata=_told(context, tracking, produced)
-        )
+        told = trajectories_told(tracking.store, produced, last_metadata(context, context.asset_key))
         release(desk, key)
-    return result
-
-
-def _told(context: AssetExecutionContext, tracking: ObjectStorage, produced: Produced) -> dict[str, Any]:
-    """What a run tells of a match's trajectories; of unchanged ones the pictures that were drawn before."""
-    meta = read_metadata(produced.file)
-    seen = last_metadata(context, context.asset_key)
-    drawn = {name: seen[name] for name in PICTURES if name in seen} if produced.outcome == "unchanged" else {}
-    return {
-        "dagster/partition_row_count": produced.rows,
-        "dagster/uri": tracking.store.url_of(storage_path(produced.match_id)),
-        "storage_path": storage_path(produced.match_id),
-        "outcome": produced.outcome,
-        "source": meta.source,
-        "simulated": meta.simulated,
-        "sha256": produced.sha256,
-        "size_bytes": produced.size_bytes,
-        "bytes_per_row": produced.size_bytes / max(produced.rows, 1),
-        "fps": meta.fps,
-        **{name: value for name, value in (("detector", meta.detector), ("tracker", meta.tracker)) if value},
-        **{name: value for name, value in produced.quality.items() if name != "rows" and value is not None},
-        **({"notes": MetadataValue.md("\n".join(f"- {note}" for note in meta.notes))} if meta.notes else {}),
-        **(drawn or _pictures(produced, meta)),
-    }
-
-
-def _pictures(produced: Produced, meta: FileMetadata) -> dict[str, Any]:
-    """The pitch seen from above, and, of a video, its middle frame with what is seen in it."""
-    from fotmate_assets.vision.pictures import heat_map, trails
-
-    rows = read_trajectories(produced.file, columns=PICTURED)
-    title = produced.match_id
-    drawn = {
-        "trails": trails(rows, meta.pitch, title, meta.simulated),
-        "heat_map": heat_map(rows, meta.pitch, title, meta.simulated),
-    }
-    if "video" in produced.parts:
-        drawn["annotated_frame"] = _annotated(produced, rows, meta)
-    return {
-        name: MetadataValue.md(as_markdown(drawn[name], f"{name} of {title}")) for name in PICTURES if name in drawn
-    }
-
-
-def _annotated(produced: Produced, rows: pl.DataFrame, meta: FileMetadata) -> bytes:
-    """The frame with rows in the middle of the video."""
-    from fotmate_assets.vision.calibration import read_calibration
-    from fotmate_assets.vision.decoding import open_video
-    from fotmate_assets.vision.pictures import annotated_frame
-
-    numbers = rows["frame"].unique().sort()
-    frame = int(numbers[len(numbers) // 2]) if len(numbers) else 0
-    _sidecar, calibration = read_calibration(produced.document("sidecar"))
-    with open_video(produced.parts["video"]) as video:
-        _number, image = next(video.images([frame]))
-    title = f"{produced.match_id}, frame {frame}"
-    return annotated_frame(image, rows.filter(pl.col("frame") == frame), calibration, title, meta.simulated)
-
-
-def _farthest(metrics: pl.DataFrame) -> dict[str, Any]:
-    """The ten that ran the farthest."""
-    if metrics.is_empty():
-        return {}
-    shown = (
-        "track_id",
-        "object_type",
-        "team",
-        "player_id",
-        "minutes_observed",
-        "distance_m",
-        "top_speed_m_s",
-        "sprints",
-    )
-    records = [
-        TableRecord({name: round(value, 1) if isinstance(value, float) else value for name, value in row.items()})
-        for row in metrics.select(shown).sort("distance_m", descending=True).head(10).iter_rows(named=True)
-    ]
-    return {"farthest": MetadataValue.table(records), "implausible": int((~metrics["is_plausible"]).sum())}
+    return MaterializeResult(data_version=DataVersion(produced.sha256), metadata=told)
 
 
 @_of_videos(
     METRICS,
     {"postgres", "polars"},
     {
-        "dagster/column_schema": table_schema(tables.tables["player_metrics"]),
+        "dagster/column_schema": table_schema(tables.player_metrics),
         "dagster/table_name": "player_metrics",
     },
     deps=[TRAJECTORIES],
@@ -236,12 +148,14 @@ def player_metrics(context: AssetExecutionContext, tracking: ObjectStorage) -> M
     """What each person of a match amounts to: distance, top speed, sprints; per player where it is known who it is,
     else per track.
     """
-    key = context.partition_key
-    content = tracking.store.get(storage_path(key))
+    from fotmate_assets.vision.looks import farthest
+    from fotmate_assets.vision.metrics import player_metrics as metrics_of
+
+    content = tracking.store.get(storage_path(context.partition_key))
     meta = read_metadata(content)
-    metrics = metrics_of(read_trajectories(content, columns=MEASURED), meta.fps / meta.stride)
+    metrics = metrics_of(read_trajectories(content), meta.fps / meta.stride)
     metrics = metrics.with_columns(is_simulated=pl.lit(meta.simulated))
-    return MaterializeResult(value=metrics, metadata={"simulated": meta.simulated, **_farthest(metrics)})
+    return MaterializeResult(value=metrics, metadata={"simulated": meta.simulated, **farthest(metrics)})
 
 
 ASSETS = [trajectories, player_metrics]

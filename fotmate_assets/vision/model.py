@@ -148,3 +148,22 @@ class Sidecar:
     orientation: Orientation = Orientation.NOT_SET
     simulated: bool = False
     """The video shows no real match."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """How videos are analysed."""
+
+    detector: str = "background"
+    """background, onnx or ultralytics."""
+    weights: str | None = None
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    half: bool = False
+    """Half precision, on a GPU."""
+    batch: int = 1
+    """Images given to the network at once."""
+    tracker: str = "cbiou"
+    """cbiou or bytetrack."""
+    stride: int = 1
+    """Every so many frames one is looked at."""

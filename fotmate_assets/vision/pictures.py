@@ -6,9 +6,9 @@ people with any kind of colour vision tell apart, after Okabe and Ito.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
+from fotmate_assets.core.drawing import DISTINCT, DPI, INK, MUTED, headline, lettering, png
 from fotmate_assets.vision.model import ObjectType, Pitch, Side
 from fotmate_assets.vision.pitch import polylines
 
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     Box = tuple[float, float, float, float]
     """Left, top, right, bottom in pixels."""
 
-DPI = 90
 WIDTH = 780
 """Of the pictures of the pitch, in pixels."""
-INK, MUTED, LINE = "#1f2933", "#68737d", "#b4bcc2"
-FIRST, SECOND, REFEREE, BALL, OTHER = "#0072b2", "#d55e00", "#000000", "#f0e442", "#7d868e"
+FIRST, SECOND = DISTINCT[:2]
+REFEREE, BALL, OTHER, LINE = "#000000", "#f0e442", "#7d868e", "#b4bcc2"
 TEAMS = {Side.HOME: FIRST, Side.LEFT: FIRST, Side.AWAY: SECOND, Side.RIGHT: SECOND}
 TRAIL_S = 20
 """Trails show where everybody was in so many seconds, the last."""
@@ -185,7 +184,7 @@ def _boxed(axes: Axes, row: dict[str, Any], box: Box, tags: list[Box]) -> None:
     tag = min(choices, key=lambda choice: _covered(choice, tags))
     tags.append(tag)
     axes.add_patch(Rectangle(tag[:2], wide, high, fc=colour, ec="black", lw=0.6, zorder=3))
-    letters = _lettering(10.5, _on(colour), bold=True)
+    letters = lettering(10.5, _on(colour), is_bold=True)
     axes.text(tag[0] + wide / 2, tag[1] + high / 2 + 0.5, text, ha="center", va="center", zorder=4, **letters)
 
 
@@ -223,7 +222,7 @@ def _marker(axes: Axes, row: dict[str, Any]) -> None:
     axes.plot(x, y, "o", ms=13.5, mfc=colour, mec="white", zorder=4)
     if row["object_type"] == ObjectType.GOALKEEPER:
         axes.plot(x, y, "o", ms=17, mfc="none", mec=colour, mew=1.4, zorder=4)
-    letters = _lettering(7.5, _on(colour), bold=True)
+    letters = lettering(7.5, _on(colour), is_bold=True)
     axes.text(x, y, str(row["track_id"]), ha="center", va="center", zorder=5, **letters)
 
 
@@ -274,13 +273,7 @@ def _figure(width: float, height: float, title: str, detail: str, simulated: boo
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height + HEADER + FOOTER), dpi=DPI, facecolor="white")
-    inch = 1 / figure.get_figheight()
-    left = 0.1 / width
-    figure.text(left, 1 - 0.26 * inch, title, **_lettering(12, INK, bold=True))
-    figure.text(left, 1 - 0.50 * inch, detail, **_lettering(9.5, MUTED))
-    if simulated:
-        badge = {"boxstyle": "round,pad=0.4", "fc": INK, "ec": "none"}
-        figure.text(1 - 1.5 * left, 1 - 0.28 * inch, "simulated", ha="right", bbox=badge, **_lettering(10.5, "white"))
+    headline(figure, title, detail, is_simulated=simulated)
     return figure
 
 
@@ -334,34 +327,3 @@ def _number(row: dict[str, Any]) -> str:
 
 def _clock(milliseconds: int) -> str:
     return f"{milliseconds // 60_000}:{milliseconds // 1000 % 60:02d}"
-
-
-def _lettering(size: float, colour: str, *, bold: bool = False) -> dict[str, Any]:
-    """How a text looks, as matplotlib's properties. Names are text: a `$` in them is no formula."""
-    return {"fontsize": size, "color": colour, "fontweight": "bold" if bold else "normal", "parse_math": False}
-
-
-def _png(figure: Figure, *photographs: Image) -> bytes:
-    """The figure in a palette: our colours and their blends with white, and as many of each photograph."""
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import to_rgb
-    from PIL import Image as Pictures
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    inks = [to_rgb(colour) for colour in (INK, MUTED, LINE, REFEREE, BALL, OTHER)]
-    shades = [shade for colour in (FIRST, SECOND, INK) for shade in _shades(colour)]
-    colours = (
-        np.rint(255 * np.array([*inks, *((1 + np.array(inks)) / 2).tolist(), *shades])).astype(int).ravel().tolist()
-    )
-    for photograph in photographs:
-        own = Pictures.fromarray(photograph[:, :, ::-1]).quantize(PHOTOGRAPH_COLOURS, Pictures.Quantize.MEDIANCUT)
-        colours += (own.getpalette() or [])[: 3 * PHOTOGRAPH_COLOURS]
-    palette = Pictures.new("P", (1, 1))
-    palette.putpalette(colours)
-    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    buffer = io.BytesIO()
-    picture = Pictures.fromarray(drawn).convert("RGB").quantize(palette=palette, dither=Pictures.Dither.NONE)
-    picture.save(buffer, "png", optimize=True)
-    return buffer.getvalue()

@@ -11,7 +11,7 @@ from fotmate_assets.vision.ball import ball_track
 from fotmate_assets.vision.calibration import Calibration
 from fotmate_assets.vision.decoding import open_video
 from fotmate_assets.vision.detection import Detector
-from fotmate_assets.vision.model import Between, ObjectType, Period, Side, Sidecar
+from fotmate_assets.vision.model import Analysis, Between, ObjectType, Period, Side, Sidecar
 from fotmate_assets.vision.observations import Observations, joined
 from fotmate_assets.vision.segments import Progress, Region, kept_under, observe, segments
 from fotmate_assets.vision.smoothing import people
@@ -30,25 +30,6 @@ AROUND_THE_PITCH_M = 2.0
 """And so far beyond the lines: assistants, throw-ins."""
 
 BOX = ("box_x1", "box_y1", "box_x2", "box_y2")
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """How videos are analysed."""
-
-    detector: str = "background"
-    """background, onnx or ultralytics."""
-    weights: str | None = None
-    device: str = "auto"
-    """auto, cpu or cuda."""
-    half: bool = False
-    """Half precision, on a GPU."""
-    batch: int = 1
-    """Images given to the network at once."""
-    tracker: str = "cbiou"
-    """cbiou or bytetrack."""
-    stride: int = 1
-    """Every so many frames one is looked at."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from fotmate_assets.vision import status
 from fotmate_assets.vision.arrivals import FOLDER, Arrival, Kind, arrivals
 from fotmate_assets.vision.calibration import read_calibration
 from fotmate_assets.vision.detection import Detector, open_detector
-from fotmate_assets.vision.model import Pitch, checked_match_id, storage_path
-from fotmate_assets.vision.pipeline import Analysis, analyse
+from fotmate_assets.vision.model import Analysis, Pitch, checked_match_id, storage_path
+from fotmate_assets.vision.pipeline import analyse
 from fotmate_assets.vision.quality import quality_of
 from fotmate_assets.vision.queries import player_ids
 from fotmate_assets.vision.segments import Progress

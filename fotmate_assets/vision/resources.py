@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from dagster import ConfigurableResource
 
-from fotmate_assets.vision.pipeline import Analysis
+from fotmate_assets.vision.model import Analysis
 
 
 class VideoAnalysis(ConfigurableResource["VideoAnalysis"]):

@@ -20,7 +20,7 @@ from fotmate_assets.definitions import build_defs
 from fotmate_assets.embedded.sample.clip import Clip
 from fotmate_assets.vision import status
 from fotmate_assets.vision.assets import METRICS, TRAJECTORIES
-from fotmate_assets.vision.pipeline import Analysis
+from fotmate_assets.vision.model import Analysis
 from fotmate_assets.vision.produce import Desk
 from fotmate_assets.vision.resources import VideoAnalysis
 from fotmate_assets_tests.databases import Database

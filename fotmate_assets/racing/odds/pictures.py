@@ -13,21 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from fotmate_assets.core.drawing import ALARM, DISTINCT, DPI, INK, MUTED, headline, lettering, png
 from fotmate_assets.racing.cadence import Phase, SlotStatus, plan
 from fotmate_assets.racing.model import KST
-from fotmate_assets.racing.odds.drawing import (
-    ALARM,
-    CAPTURED,
-    DISTINCT,
-    DPI,
-    FAINT,
-    GRID,
-    INK,
-    MUTED,
-    headline,
-    lettering,
-    png,
-)
 from fotmate_assets.racing.odds.model import Sentinel
 from fotmate_assets.racing.odds.moves import Move
 from fotmate_assets.racing.odds.store import FINAL
@@ -36,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FAINT, GRID, CAPTURED = "#a3adb5", "#e4e8eb", "#2a7f9e"
 FAVOURITES = 6
 """Runners in colour: the shortest at the end. Those with a sudden move are too; the others are grey."""
 
@@ -117,6 +106,13 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
+def _finished(figure: Figure, title: str, *, is_simulated: bool) -> bytes:
+    """With the title, what is before its colon in bold and the rest below it."""
+    first, _, second = title.partition(": ")
+    headline(figure, first, second, is_simulated=is_simulated)
+    return png(figure, title, (*DISTINCT, FAINT, GRID, CAPTURED))
+
+
 # Win odds -----------------------------------------------------------------------------------------------------------
 
 
@@ -147,8 +143,7 @@ def win_odds_chart(race: WinOdds) -> bytes:
         numbers = [str(line.start_no) for line in lines if not line.runs and line.why_ended == why]
         told += [f"{why}: {', '.join(numbers)}"] if numbers else []
     figure.text(0.012, 0.018, "; ".join(told), **lettering(8))
-    headline(figure, race.title, is_simulated=race.is_simulated)
-    return png(figure, race.title)
+    return _finished(figure, race.title, is_simulated=race.is_simulated)
 
 
 @dataclass(frozen=True)
@@ -342,8 +337,7 @@ def captured_slots_chart(day: CapturedSlots) -> bytes:
         _stamp(axes, status, [(x, y)])
         _label(axes, x + 11, y, name, side="left")
         x += 5 * _COLUMN_PX
-    headline(figure, day.title, is_simulated=day.is_simulated)
-    return png(figure, day.title)
+    return _finished(figure, day.title, is_simulated=day.is_simulated)
 
 
 def _columns(race: RaceSlots) -> dict[int, SlotStatus]:

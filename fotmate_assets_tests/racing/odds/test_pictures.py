@@ -13,12 +13,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from fotmate_assets.core.drawing import ALARM, DISTINCT, INK
 from fotmate_assets.racing.cadence import SlotStatus, plan
 from fotmate_assets.racing.model import KST
-from fotmate_assets.racing.odds.drawing import ALARM, CAPTURED, DISTINCT, FAINT, INK
 from fotmate_assets.racing.odds.model import Sentinel
 from fotmate_assets.racing.odds.moves import Move
 from fotmate_assets.racing.odds.pictures import (
+    CAPTURED,
+    FAINT,
     CapturedSlots,
     RaceSlots,
     WinOdds,

@@ -1,19 +1,27 @@
-"""Trajectories of a simulated match, with the statistics that decide how small they can be stored.
+"""Trajectories of a simulated match, and what a detector may have seen of one.
 
-People wander about their places, told ten times a second and interpolated to the frame rate as broadcast tracking is,
-with 5 cm of correlated noise on top; confidences are white noise.
+Trajectories have the statistics that decide how small they can be stored: people wander about their places, told ten
+times a second and interpolated to the frame rate as broadcast tracking is, with 5 cm of correlated noise on top;
+confidences are white noise.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from fotmate_assets.embedded.sample.clip.camera import main_stand
+from fotmate_assets.embedded.sample.clip.motion import generated
+from fotmate_assets.embedded.sample.clip.render import KITS
 from fotmate_assets.vision.model import Period
+from fotmate_assets.vision.observations import Observations
+from fotmate_assets.vision.segments import save
 from fotmate_assets.vision.trajectories import FileMetadata, polars_schema
 
 FPS = 25
@@ -22,6 +30,10 @@ TRACKS = 23
 NOISE_M = 0.05
 _KEPT = 0.9
 """Of the noise from one frame to the next."""
+MISSED = 0.03
+"""Of the people in a frame, by a detector."""
+_PLAY_S = 60
+"""So much play is made up; it is shown forward and backward in turn."""
 
 
 def simulated_match(minutes: float, *, boxes: bool = False, seed: int = 7) -> pl.DataFrame:
@@ -97,3 +109,40 @@ def metadata_of(minutes: float) -> FileMetadata:
         code_version="benchmark",
         simulated=True,
     )
+
+
+def write_observations(folder: Path, frames: int) -> list[Path]:
+    """What a detector sees of `frames` frames of 25 people, by the camera of the rendered clips: a file a minute, as
+    the analysis keeps them. Half a pixel of noise on every edge.
+    """
+    random = np.random.default_rng(7)
+    camera, motion = main_stand(), generated(_PLAY_S, FPS)
+    kits = ["home_goalkeeper", *["home"] * 10, "away_goalkeeper", *["away"] * 10, *["referee"] * 3]
+    shirts = np.array([_lab(getattr(KITS, kit)) for kit in kits])
+    length = motion.frames
+    paths = []
+    for number, first in enumerate(range(0, frames, length)):
+        played = motion.people_m[:: -1 if number % 2 else 1][: frames - first]
+        numbers = np.arange(first, first + len(played), dtype=np.int32)
+        frame, person = np.nonzero(random.random(played.shape[:2]) >= MISSED)
+        at = played[frame, person]
+        (across, feet), heads = camera.project(at).T, camera.project(at, 1.8)[:, 1]
+        half = 0.2 * (feet - heads)
+        boxes = np.stack([across - half, heads, across + half, feet], axis=1)
+        seen = Observations(
+            frames=numbers,
+            times_ms=numbers.astype(np.float64) * 1000 / FPS,
+            frame=numbers[frame],
+            boxes=(boxes + random.normal(0, 0.5, boxes.shape)).astype(np.float32),
+            confidence=random.uniform(0.3, 1, len(frame)).astype(np.float32),
+            is_ball=np.zeros(len(frame), bool),
+            colour=(shirts[person] + random.normal(0, 4, (len(frame), 3))).astype(np.float32),
+        )
+        paths.append(folder / f"{number:03}.npz")
+        save(seen, paths[-1])
+    return paths
+
+
+def _lab(colour: str) -> NDArray[np.float32]:
+    rgb = np.array([[list(bytes.fromhex(colour.removeprefix("#")))]], np.float32) / 255
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[0, 0], np.float32)

@@ -43,9 +43,7 @@ def headline(figure: Figure, title: str, detail: str, *, is_simulated: bool) -> 
         figure.text(1 - 0.15 * across, 1 - 0.28 * down, "simulated", ha="right", bbox=badge, **letters)
 
 
-def png(
-    figure: Figure, title: str, inks: Iterable[str], shades: Iterable[tuple[float, float, float]] = ()
-) -> bytes:
+def png(figure: Figure, title: str, inks: Iterable[str], shades: Iterable[tuple[float, float, float]] = ()) -> bytes:
     """The figure in a palette of 256 at most, a fifth of the size of one without: white, `inks`, their blends with
     white and the colours of the headline; `shades` (red, green and blue, 0 to 1) as they are.
 

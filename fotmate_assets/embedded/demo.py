@@ -1,4 +1,4 @@
-"""`make demo`: real servers, a simulated season and race day through every asset, checks, the Dagster UI on them.
+"""`make demo`: real servers; a simulated season, race day and video through every asset; checks; the Dagster UI.
 
     python -m fotmate_assets.embedded.demo [--no-serve]
 
@@ -48,6 +48,9 @@ SEASONS = ("simulated-league_2025-2026", "simulated-cup_2025")
 
 RACING_DAYS_BACK = 10
 """How far back a race day of horses and cycles, and one of boats, is looked for: each is raced every week."""
+
+CLIP = "simulated_clip"
+"""The match that the sample video is of."""
 
 UI_PORT = 3000
 SAMPLE_VERSION = "1"
@@ -172,15 +175,34 @@ def record_odds(folder: Path, day: date) -> None:
         record(SimulatedMarket(MARKET_SEED, informed), races, file)
 
 
+def film(folder: Path) -> None:
+    """Draw the sample video once, and drop it where videos arrive: the sensor would find it there, too."""
+    from fotmate_assets.core.object_store import open_store
+    from fotmate_assets.vision.arrivals import FOLDER
+
+    video, sidecar = folder / "clip.mp4", folder / "clip.json"
+    if not sidecar.exists():
+        from fotmate_assets.embedded.sample.clip import write_clip
+
+        write_clip(folder, seconds=8, size=(1280, 720))
+    settings = Settings()
+    store = open_store(settings.tracking_url, settings.s3_endpoint_url)
+    for file in (video, sidecar):
+        store.put_file(f"{FOLDER}{CLIP}{file.suffix}", file)
+
+
 def materialize(definitions: Definitions, dagster: DagsterInstance, recordings: Path) -> tuple[list[Row], bool]:
-    """Run the catalogue, every sample season, the race days and the odds of the horses' one with their checks; the
-    summary, and whether all went well.
+    """Run the catalogue, every sample season, the race days, the odds of the horses' one and the sample video, with
+    their checks; the summary, and whether all went well.
     """
     from fotmate_assets.football.assets import ASSETS, CATALOGUE
     from fotmate_assets.racing.assets import ASSETS as RACING
     from fotmate_assets.racing.model import KST
     from fotmate_assets.racing.odds.assets import ASSETS as ODDS
+    from fotmate_assets.vision.assets import ASSETS as VISION
+    from fotmate_assets.vision.partitions import video
 
+    dagster.add_dynamic_partitions(str(video.name), [CLIP])
     seasons = [key for asset in ASSETS for key in asset.keys if key != CATALOGUE]
     tracks, *of_days = [asset.keys for asset in RACING]
     days = [key for keys in of_days for key in keys]
@@ -193,6 +215,7 @@ def materialize(definitions: Definitions, dagster: DagsterInstance, recordings: 
         ("race tracks", None, list(tracks)),
         *((f"race day {day}", day.isoformat(), days) for day in raced),
         (f"odds of {followed}", followed.isoformat(), [asset.key for asset in ODDS]),
+        ("video", CLIP, [asset.key for asset in VISION]),
         ("ingestion status", None, [AssetKey(["ops", "ingestion_status"])]),
     ]
     rows: list[Row] = []
@@ -300,6 +323,7 @@ def main() -> int:
 
         from fotmate_assets.definitions import build_defs
 
+        film(home / "sample" / "clip")
         rows, fine = materialize(build_defs(), dagster, recordings)
         out.print(summary(rows))
         if fine:
@@ -311,7 +335,7 @@ def main() -> int:
         _wait_for_all(processes, ui, logs)
         if not ui.endswith(f":{UI_PORT}"):
             out.print(f"port {UI_PORT} is taken")
-        out.print("\n".join(_odds_pages(ui, rows)))
+        out.print("\n".join(_pages(ui, rows)))
         out.print(f"Dagster UI: {ui}\nCtrl-C stops everything", style="bold")
         try:
             signal.pause()
@@ -322,11 +346,14 @@ def main() -> int:
         return 0 if fine else 1
 
 
-def _odds_pages(ui: str, rows: Sequence[Row]) -> list[str]:
-    """Where the odds are charted."""
-    page = f"{ui}/assets/racing/odds_candles?view=partitions&partition="
-    charted = [row.partition for row in rows if row.asset == "racing/odds_candles"]
-    return [f"Simulated odds, charted: {page}{partition}" for partition in charted]
+def _pages(ui: str, rows: Sequence[Row]) -> list[str]:
+    """Where there is most to look at."""
+    shown = {"racing/odds_candles": "Simulated odds, charted", "vision/trajectories": "Simulated video, with heat map"}
+    return [
+        f"{shown[row.asset]}: {ui}/assets/{row.asset}?view=partitions&partition={row.partition}"
+        for row in rows
+        if row.asset in shown
+    ]
 
 
 def _stop_servers(home: Path) -> None:

@@ -5,30 +5,33 @@ Matplotlib is imported when a picture is drawn, never when the definitions load.
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
+from fotmate_assets.core.drawing import DPI, INK, lettering, png
 from fotmate_assets.football.model import PERIOD_START_MINUTE, PITCH_LENGTH_M, PITCH_WIDTH_M, SHOOTOUT_PERIOD
 from fotmate_assets.football.queries import EventRow, MatchDetail
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-HOME_COLOUR, AWAY_COLOUR = "#c8102e", "#1d4e89"
+HOME_COLOUR, AWAY_COLOUR, LINE = "#c8102e", "#1d4e89", "#9aa5a0"
 
 
 def shot_map(match: MatchDetail) -> bytes:
     """Every shot of a match before the shoot-out: home to the right, away to the left, area by xG, goals filled."""
+    from matplotlib.figure import Figure
     from mplsoccer import Pitch
 
     pitch = Pitch(
         pitch_type="custom",
         pitch_length=PITCH_LENGTH_M,
         pitch_width=PITCH_WIDTH_M,
-        line_color="#9aa5a0",
+        line_color=LINE,
         linewidth=1,
     )
-    figure, axes = pitch.draw(figsize=(7, 4.9))
+    figure = Figure(figsize=(7, 4.9), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    pitch.draw(ax=axes)
     for colour, sign, team_id in _sides(match):
         for shot in _shots(match, team_id):
             if shot.x_m is None or shot.y_m is None:
@@ -40,19 +43,19 @@ def shot_map(match: MatchDetail) -> bytes:
                 s=30 + 500 * (shot.xg or 0.05),
                 facecolor=colour if goal else "none",
                 edgecolor=colour,
-                alpha=0.85,
                 zorder=3 if goal else 2,
                 ax=axes,
             )
-    figure.suptitle(f"{_title(match)}\nshots by xG, goals filled", fontsize=10)
-    return _png(figure)
+    title = f"{_title(match)}: shots by xG, goals filled"
+    figure.suptitle(title, **lettering(10, INK))
+    return _finished(figure, title)
 
 
 def xg_race(match: MatchDetail) -> bytes:
     """Cumulated xG of both sides over the match clock; a dot for each goal."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    figure = Figure(figsize=(7, 3.2), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     end = max((_clock(event) for event in match.events if event.period != SHOOTOUT_PERIOD), default=90.0)
     for colour, _sign, team_id in _sides(match):
@@ -65,9 +68,15 @@ def xg_race(match: MatchDetail) -> bytes:
                 axes.plot(minutes[-1], total, "o", color=colour, zorder=3)
         name = match.match.home_team if team_id == match.match.home_team_id else match.match.away_team
         axes.step([*minutes, end], [*values, total], where="post", color=colour, label=f"{name} {total:.2f}")
-    axes.set(title=f"xG race: {_title(match)}", xlabel="minute", ylabel="xG", xlim=(0, end), ylim=(0, None))
-    axes.legend(loc="upper left", frameon=False)
-    return _png(figure)
+    title = f"{_title(match)}: cumulated xG"
+    figure.suptitle(title, **lettering(10, INK))
+    axes.set(xlim=(0, end), ylim=(0, None))
+    axes.tick_params(labelsize=9, labelfontfamily=lettering(9)["fontfamily"])
+    axes.set_xlabel("minute", **lettering(9))
+    axes.set_ylabel("xG", **lettering(9))
+    for text in axes.legend(loc="upper left", frameon=False).get_texts():
+        text.set(**lettering(9, INK))
+    return _finished(figure, title)
 
 
 def _sides(match: MatchDetail) -> tuple[tuple[str, float, str], tuple[str, float, str]]:
@@ -97,7 +106,5 @@ def _title(match: MatchDetail) -> str:
     return f"{result}, {summary.season_key}"
 
 
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
-    return buffer.getvalue()
+def _finished(figure: Figure, title: str) -> bytes:
+    return png(figure, title, (HOME_COLOUR, AWAY_COLOUR, LINE))

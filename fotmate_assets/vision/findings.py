@@ -32,8 +32,8 @@ FRAMES_WITH_ROWS = 0.95
 """Share of the frames that must have rows: at whistles and in replays nobody may be in view."""
 IN_BAND = 0.8
 """Share of the frames that must have 18 to 26 people: `most frames`, with some left for crowds at a corner."""
-ON_PITCH = 0.97
-"""Share of the people's positions that must be on the pitch."""
+ON_PITCH = 0.9
+"""Share of the people's positions that must be on the pitch: coaches and substitutes stand near the touchline."""
 REPROJECTION_PX = 5.0
 """Left out one by one; of landmarks clicked with care on a real main camera's picture it was 1 to 4."""
 
@@ -109,7 +109,7 @@ def frames_complete(of: Stored, match_id: str) -> Sequence[Finding]:
 
 
 def people_on_the_pitch(of: Stored, match_id: str) -> Sequence[Finding]:
-    """People's positions are on the pitch, 97 % of them at least."""
+    """People's positions are on the pitch, 90 % of them at least."""
 
     def wrong(counted: Quality) -> str:
         share = counted.on_pitch or 0.0

@@ -90,7 +90,7 @@ def trails(rows: pl.DataFrame, pitch: Pitch, title: str, simulated: bool) -> byt
         if end - row["timestamp_ms"] <= 1000:
             _marker(axes, row)
     _legend(figure, last, is_ringed=True)
-    return _png(figure)
+    return _finished(figure, title)
 
 
 def heat_map(rows: pl.DataFrame, pitch: Pitch, title: str, simulated: bool) -> bytes:
@@ -113,10 +113,10 @@ def heat_map(rows: pl.DataFrame, pitch: Pitch, title: str, simulated: bool) -> b
     figure, all_axes = _pitches(pitch, max(len(sides), 1), title, about, simulated)
     for axes, side in zip(all_axes, sides, strict=False):
         _heat(axes, people.filter(pl.col("team") == side), pitch, TEAMS[side])
-        axes.set_title(side.value, color=TEAMS[side], fontsize=11, fontweight="bold")
+        axes.set_title(side.value, **lettering(11, TEAMS[side], is_bold=True))
     if not sides:
         _heat(all_axes[0], people, pitch, INK)
-    return _png(figure)
+    return _finished(figure, title)
 
 
 def _frame(
@@ -149,7 +149,7 @@ def _frame(
         _boxed(axes, row, (left, top, right, bottom), tags)
         people.append(cut[int(top) : int(bottom) + 1, int(left) : int(right) + 1].reshape(1, -1, 3))
     _legend(figure, seen, is_ringed=False)
-    return _png(figure, cut, *([np.concatenate(people, axis=1)] if people else []))
+    return _finished(figure, title, cut, *([np.concatenate(people, axis=1)] if people else []))
 
 
 def _around(boxes: Doubles, image: Image) -> tuple[int, int, int, int]:
@@ -300,7 +300,7 @@ def _legend(figure: Figure, rows: pl.DataFrame, *, is_ringed: bool) -> None:
         loc="lower left",
         ncols=len(names),
         frameon=False,
-        fontsize=10,
+        prop={"size": 10, "family": lettering(10)["fontfamily"]},
         labelcolor=INK,
         handletextpad=0.2,
         columnspacing=1.2,
@@ -327,3 +327,15 @@ def _number(row: dict[str, Any]) -> str:
 
 def _clock(milliseconds: int) -> str:
     return f"{milliseconds // 60_000}:{milliseconds // 1000 % 60:02d}"
+
+
+def _finished(figure: Figure, title: str, *photographs: Image) -> bytes:
+    """With our colours, the shades of the heat maps, and the most frequent colours of each photograph."""
+    from PIL import Image as Pictures
+
+    shades = [shade for colour in (FIRST, SECOND, INK) for shade in _shades(colour)]
+    for photograph in photographs:
+        own = Pictures.fromarray(photograph[:, :, ::-1]).quantize(PHOTOGRAPH_COLOURS, Pictures.Quantize.MEDIANCUT)
+        levels = [level / 255 for level in (own.getpalette() or [])[: 3 * PHOTOGRAPH_COLOURS]]
+        shades += list(zip(levels[::3], levels[1::3], levels[2::3], strict=True))
+    return png(figure, title, (FIRST, SECOND, REFEREE, BALL, OTHER, LINE), shades)

@@ -12,13 +12,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from fotmate_assets.core.drawing import ALARM, INK
 from fotmate_assets.vision.calibration import Calibration, calibrate
 from fotmate_assets.vision.model import Keyframe, Landmark, Pitch, Sidecar
 from fotmate_assets.vision.pictures import (
     BALL,
     FIRST,
     FRAME_BYTES,
-    INK,
     REFEREE,
     SECOND,
     annotated_frame,
@@ -128,9 +128,9 @@ def test_a_simulated_match_is_called_so_and_no_other_is(
     draw = drawn(calibration, frame)[kind]
     simulated, real = draw(people(), True), draw(people(), False)
 
-    badge = where(simulated, INK)[:HEADER_PX, -90:]
+    badge = where(simulated, ALARM)[:HEADER_PX, -90:]
     assert badge.mean() > 0.2
-    assert not where(real, INK)[:HEADER_PX, -90:].any()
+    assert not where(real, ALARM)[:HEADER_PX, -90:].any()
     assert (where(simulated, FIRST)[HEADER_PX:] == where(real, FIRST)[HEADER_PX:]).all()
 
 

@@ -81,7 +81,7 @@ class UltralyticsDetector:
             max_det=MOST,
             classes=sorted(self._kinds),
             device=self._device,
-            half=self._half,
+            **({"half": True} if self._half else {}),  # told otherwise, it warns at every call
             verbose=False,
             save=False,
         )

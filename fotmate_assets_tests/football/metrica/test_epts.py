@@ -70,7 +70,7 @@ def test_entities_are_refused_before_they_expand(sample: Path) -> None:
         ('idLocalTeam="FIFASIMA"', 'idLocalTeam="FIFAX"', "Score idLocalTeam"),
         ("left_to_right", "upward", "Team FIFASIMB attack_direction_first_half"),
         ("left_to_right", "right_to_left", "Team attack_direction_first_half"),
-        ("<FrameRate>25", "<FrameRate>0", "FrameRate"),
+        ("<FrameRate>25", "<FrameRate>0", "Metadata/GlobalConfig/FrameRate"),
         ("2019-03-01T", "yesterday", "Session Start"),
         ("<ShirtNumber>7<", "<ShirtNumber>seven<", "Player P9007 ShirtNumber"),
         ('playerId="P9007"', 'playerId="P1"', "PlayerChannelRef"),

@@ -5,13 +5,13 @@ Format: FIFADataTransferFormatEPTS; Metrica keeps halves and attack directions i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from xml.etree.ElementTree import Element, ParseError, fromstring
+from xml.etree.ElementTree import Element
 
 from fotmate_assets.core.model import RawDocument
+from fotmate_assets.core.xml import find, named_values, parse_xml, positive_number, whole_number
 from fotmate_assets.football.model import Player, Team
 
 DIRECTIONS = {"left_to_right": True, "right_to_left": False}
@@ -54,9 +54,9 @@ class Metadata:
 
 def read_metadata(document: RawDocument) -> Metadata:
     """Parse a `metadata.xml`. Raises SourceError (malformed) naming the element."""
-    root = _parse(document)
-    session = _find(document, root, "Metadata/Sessions/Session")
-    score = _find(document, session, "MatchParameters/Score")
+    root = parse_xml(document)
+    session = find(document, root, "Metadata/Sessions/Session")
+    score = find(document, session, "MatchParameters/Score")
     teams = {team.provider_id: (team, attacks_right) for team, attacks_right in _teams(document, root)}
     sides = []
     for attribute in ("idLocalTeam", "idVisitingTeam"):
@@ -69,7 +69,7 @@ def read_metadata(document: RawDocument) -> Metadata:
         raise document.malformed("both teams attack the same way", "Team attack_direction_first_half")
     squad = tuple(_squad(document, root, set(teams)))
     return Metadata(
-        frame_rate=_frame_rate(document, root),
+        frame_rate=positive_number(document, root, "Metadata/GlobalConfig/FrameRate"),
         match_date=_session_date(document, session),
         home=home,
         away=away,
@@ -80,49 +80,8 @@ def read_metadata(document: RawDocument) -> Metadata:
     )
 
 
-def _parse(document: RawDocument) -> Element:
-    try:
-        text = document.content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise document.malformed(f"not UTF-8: {error}") from None
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise document.malformed("a document type definition is not accepted")
-    try:
-        return fromstring(text)  # noqa: S314 - no DTD, hence no entities
-    except (ParseError, ValueError) as error:
-        raise document.malformed(f"not XML: {error}") from None
-
-
-def _find(document: RawDocument, parent: Element, path: str) -> Element:
-    found = parent.find(path)
-    if found is None:
-        raise document.malformed(f"no {path}", path)
-    return found
-
-
-def _whole(document: RawDocument, text: str | None, field: str) -> int:
-    try:
-        return int(text or "")
-    except ValueError:
-        raise document.malformed(f"{text!r} is not a whole number", field) from None
-
-
-def _frame_rate(document: RawDocument, root: Element) -> float:
-    text = root.findtext("Metadata/GlobalConfig/FrameRate", "")
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < math.inf:
-        raise document.malformed(f"{text!r} is not a frame rate", "FrameRate")
-    return rate
-
-
 def _parameters(element: Element) -> dict[str, str]:
-    return {
-        parameter.findtext("Name", ""): parameter.findtext("Value") or ""
-        for parameter in element.iter("ProviderParameter")
-    }
+    return named_values(element, "ProviderParameter")
 
 
 def _session_date(document: RawDocument, session: Element) -> date | None:
@@ -139,7 +98,7 @@ def _score(document: RawDocument, score: Element) -> tuple[int, int] | None:
     home, away = score.findtext("LocalTeamScore"), score.findtext("VisitingTeamScore")
     if not home and not away:
         return None
-    return _whole(document, home, "LocalTeamScore"), _whole(document, away, "VisitingTeamScore")
+    return whole_number(document, home, "LocalTeamScore"), whole_number(document, away, "VisitingTeamScore")
 
 
 def _teams(document: RawDocument, root: Element) -> Iterator[tuple[Team, bool]]:
@@ -165,7 +124,7 @@ def _squad(document: RawDocument, root: Element, teams: set[str]) -> Iterator[Sq
         yield SquadPlayer(
             player=Player(identity, element.findtext("Name") or identity),
             team=team,
-            shirt_number=_whole(document, shirt, f"Player {identity} ShirtNumber") if shirt else None,
+            shirt_number=whole_number(document, shirt, f"Player {identity} ShirtNumber") if shirt else None,
             position=_parameters(element).get("position_type") or None,
         )
 
@@ -184,7 +143,7 @@ def _presence(document: RawDocument, root: Element, squad: set[str]) -> Iterator
                 raise document.malformed(f"no player of the squad has channel {channel!r}", "PlayerChannelRef")
             players.add(player)
         start, end = (
-            _whole(document, stretch.get(name), f"DataFormatSpecification {name}")
+            whole_number(document, stretch.get(name), f"DataFormatSpecification {name}")
             for name in ("startFrame", "endFrame")
         )
         yield Presence(start, end, frozenset(players))

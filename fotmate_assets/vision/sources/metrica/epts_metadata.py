@@ -6,14 +6,13 @@ pitch's length as `Width` and its width as `Height`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from fotmate_assets.core.model import RawDocument
-from fotmate_assets.core.xml import parse_xml
+from fotmate_assets.core.xml import find, named_values, parse_xml, positive_number, whole_number
 from fotmate_assets.vision.model import ObjectType, Orientation, Pitch, Side
 from fotmate_assets.vision.sources.metrica.lines import SEPARATORS, Shape
 from fotmate_assets.vision.sources.metrica.tracking import BALL, Track
@@ -91,26 +90,13 @@ class _Reader:
         return self._document.malformed(reason, field)
 
     def _find(self, path: str) -> Element:
-        found = self._root.find(path)
-        if found is None:
-            raise self._malformed("is missing", path)
-        return found
+        return find(self._document, self._root, path)
 
     def _positive(self, path: str) -> float:
-        text = self._find(path).text
-        try:
-            value = float(text or "")
-        except ValueError:
-            value = 0.0
-        if not 0 < value < math.inf:
-            raise self._malformed(f"{text!r} is no positive number", path)
-        return value
+        return positive_number(self._document, self._root, path)
 
     def _whole(self, text: str | None, field: str) -> int:
-        try:
-            return int(text or "")
-        except ValueError:
-            raise self._malformed(f"{text!r} is not a whole number", field) from None
+        return whole_number(self._document, text, field)
 
     def _sides(self) -> dict[str, Side]:
         score = self._find("Metadata/Sessions/Session/MatchParameters/Score")
@@ -242,7 +228,4 @@ class _Reader:
 
 
 def _parameters(element: Element) -> dict[str, str]:
-    return {
-        parameter.findtext("Name", ""): parameter.findtext("Value") or ""
-        for parameter in element.iter("ProviderParameter")
-    }
+    return named_values(element, "ProviderParameter")

@@ -111,12 +111,12 @@ def metadata_of(minutes: float) -> FileMetadata:
     )
 
 
-def write_observations(folder: Path, frames: int) -> list[Path]:
-    """What a detector sees of `frames` frames of 25 people, by the camera of the rendered clips: a file a minute, as
-    the analysis keeps them. Half a pixel of noise on every edge.
+def write_observations(folder: Path, frames: int, size: tuple[int, int]) -> list[Path]:
+    """What a detector sees of `frames` frames of 25 people, by the camera of clips of `size`: a file a minute, as the
+    analysis keeps them. Half a pixel of noise on every edge.
     """
     random = np.random.default_rng(7)
-    camera, motion = main_stand(), generated(_PLAY_S, FPS)
+    camera, motion = main_stand(size), generated(_PLAY_S, FPS)
     kits = ["home_goalkeeper", *["home"] * 10, "away_goalkeeper", *["away"] * 10, *["referee"] * 3]
     shirts = np.array([_lab(getattr(KITS, kit)) for kit in kits])
     length = motion.frames

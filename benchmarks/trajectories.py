@@ -101,7 +101,7 @@ def measure_files(folder: Path, minutes: float, rounds: int) -> dict[str, Any]:
         rounds,
     )
     from_ms = WINDOW_MS * round(minutes / 4)
-    window = {"period": 1, "from_ms": from_ms, "to_ms": from_ms + WINDOW_MS}
+    window: dict[str, Any] = {"period": 1, "from_ms": from_ms, "to_ms": from_ms + WINDOW_MS}
     in_window = (pl.col("period") == 1) & pl.col("timestamp_ms").is_between(from_ms, from_ms + WINDOW_MS - 1)
     filters = [("period", "==", 1), ("timestamp_ms", ">=", from_ms), ("timestamp_ms", "<", from_ms + WINDOW_MS)]
     tracks: dict[str, Callable[[], Any]] = {

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fotmate_assets.embedded.sample.statsbomb import competition_row, sample_team, simulate_match, write_season
 from fotmate_assets.embedded.stack import Stack
+from fotmate_assets_tests.vision.tiny_onnx import write_network
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 MATCHES = 3
@@ -94,3 +96,22 @@ def test_racing_prints_its_tables_and_its_ratios_as_json(stack: Stack) -> None:
     assert (values["backfill_days"], values["day_rows"] > 500) == (2, True)
     for method in ("bare binary COPY", "from kept bytes", "asking the simulated portal", "in flight at most"):
         assert method in table
+
+
+def test_vision_prints_its_tables_and_its_ratios_as_json(tmp_path: Path) -> None:
+    told = {"names": "{0: 'player', 1: 'ball'}"}
+    weights = write_network(tmp_path / "one.onnx", np.zeros((300, 6), np.float32), told=told)
+    table, values = run("vision.py", "--seconds", "1", "--width", "640", "--weights", str(weights))
+    stages = ("decode", "detect", "colours", "track", "smooth", "teams", "write")
+    figures = {
+        *("decode_fps", "decode_opencv_fps", "decode_vs_opencv", "background_scene_ms"),
+        *("background_fps", "background_vs_decode", "background_cpu_ms", "background_match_core_h"),
+        *("onnx_fps", "onnx_vs_decode", "onnx_vs_forward", "onnx_forward_fps", "onnx_match_core_h"),
+        *(f"background_{stage}_ms" for stage in stages),
+    }
+    assert figures <= values.keys()
+    assert all(values[name] > 0 for name in figures)
+    assert values["frames"] == 25
+    assert values["has_gpu"] or "no GPU here" in table
+    for row in ("cv2.VideoCapture", "onnx, forward pass alone", "background, end to end", "learn the empty scene"):
+        assert row in table

@@ -50,7 +50,12 @@ def _racing(failure: Failure) -> Again:
     )
 
 
-WINGS: dict[str, Callable[[Failure], Again]] = {"football": _football, "racing": _racing}
+def _vision(failure: Failure) -> Again:
+    """The match, of which what was computed already is not computed again."""
+    return Again(["vision/trajectories", "vision/player_metrics"], failure.partition_key)
+
+
+WINGS: dict[str, Callable[[Failure], Again]] = {"football": _football, "racing": _racing, "vision": _vision}
 """How each wing tries again what it owes on a partition; what has none is made again as it is."""
 
 

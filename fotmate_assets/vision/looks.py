@@ -38,14 +38,18 @@ def trajectories_told(store: ObjectStore, produced: Produced, seen: Mapping[str,
         "outcome": produced.outcome,
         "source": meta.source,
         "simulated": meta.simulated,
+        **(drawn or _pictures(produced, meta)),
         "sha256": produced.sha256,
         "size_bytes": produced.size_bytes,
-        "bytes_per_row": produced.size_bytes / max(produced.rows, 1),
+        "bytes_per_row": round(produced.size_bytes / max(produced.rows, 1), 2),
         "fps": meta.fps,
         **{name: value for name, value in (("detector", meta.detector), ("tracker", meta.tracker)) if value},
-        **{name: value for name, value in produced.quality.items() if name != "rows" and value is not None},
+        **{
+            name: round(value, 3) if isinstance(value, float) else value
+            for name, value in produced.quality.items()
+            if name != "rows" and value is not None
+        },
         **({"notes": MetadataValue.md("\n".join(f"- {note}" for note in meta.notes))} if meta.notes else {}),
-        **(drawn or _pictures(produced, meta)),
     }
 
 

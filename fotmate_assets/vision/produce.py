@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,7 +138,8 @@ def _produced(desk: Desk, arrival: Arrival, tell: Progress) -> Produced:
     parts = _fetched(desk.store, arrival, folder, tell)
     hashes = {name: _sha256(path) for name, path in sorted(parts.items())}
     detector = _detector(desk.how) if arrival.kind is Kind.VIDEO else None
-    fingerprint = _fingerprint(desk, hashes, detector)
+    told = _told_by_metrica(desk, arrival, parts) if detector is None else None
+    fingerprint = _fingerprint(desk, hashes, detector, told)
     file = folder / f"{fingerprint[:32]}.parquet"
     key = storage_path(match_id)
     with desk.engine.connect() as connection:
@@ -151,8 +152,8 @@ def _produced(desk: Desk, arrival: Arrival, tell: Progress) -> Produced:
         outcome = "computed"
         if detector is not None:
             _of_video(desk, arrival, parts, hashes, detector, file, tell)
-        else:
-            _of_metrica(desk, arrival, parts, hashes, file, tell)
+        if told is not None:
+            _of_metrica(desk, arrival, hashes, told, file, tell)
     else:
         tell("an earlier run had computed it")
     if outcome != "unchanged":
@@ -176,11 +177,11 @@ def _produced(desk: Desk, arrival: Arrival, tell: Progress) -> Produced:
 
 
 def _fetched(store: ObjectStore, arrival: Arrival, folder: Path, tell: Progress) -> dict[str, Path]:
-    """The parts as local files; what an earlier run fetched is not fetched again."""
+    """The parts as local files, named as in the bucket; what an earlier run fetched is not fetched again."""
     paths = {}
     for name, part in arrival.parts.items():
         version = hashlib.sha256(part.version.encode()).hexdigest()[:16]
-        paths[name] = folder / f"{version}.{part.key.partition('.')[2].lower()}"
+        paths[name] = folder / version / part.key.removeprefix(FOLDER)
         if not paths[name].exists():
             tell(f"fetching {store.url_of(part.key)}: {part.size_bytes / 1e6:,.1f} MB")
             try:
@@ -194,12 +195,16 @@ def _detector(how: Analysis) -> Detector:
     return open_detector(how.detector, weights=how.weights, device=how.device, half=how.half, batch=how.batch)
 
 
-def _fingerprint(desk: Desk, hashes: Mapping[str, str], detector: Detector | None) -> str:
+def _fingerprint(
+    desk: Desk, hashes: Mapping[str, str], detector: Detector | None, by_metrica: _ToldByMetrica | None
+) -> str:
     """Another one when anything that the file depends on is another."""
     told: dict[str, Any] = {"version": VERSION, "parts": hashes, "encoding": desk.encoding}
     if detector is not None:
         tracker = tracker_version(desk.how.tracker)
         told |= {"detector": detector.version, "tracker": tracker, "stride": desk.how.stride, "half": desk.how.half}
+    if by_metrica is not None:
+        told |= {"players": by_metrica.players}
     return hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest()
 
 
@@ -254,33 +259,62 @@ def _of_video(
         pitch=sidecar.pitch,
         orientation=sidecar.orientation,
         calibration=calibration.describe(),
-        detector=f"{detector.name} {detector.version}",
+        detector=detector.version,
         tracker=tracker_version(desk.how.tracker),
         simulated=sidecar.simulated,
     )
     write_trajectories(file, found.rows, meta, desk.encoding)
 
 
+@dataclass(frozen=True)
+class _ToldByMetrica:
+    """What Metrica's files say."""
+
+    tracking: metrica.ProviderTracking
+    players: Mapping[str, str]
+    """Our players by its names, those that we know."""
+
+
+def _told_by_metrica(desk: Desk, arrival: Arrival, parts: Mapping[str, Path]) -> _ToldByMetrica:
+    with _named_as_in_the_bucket(arrival):
+        if arrival.kind is Kind.METRICA_CSV:
+            tracking = metrica.read_csv_pair(parts["home"], parts["away"], Pitch())
+        else:
+            tracking = metrica.read_epts(parts["tracking"], _document(arrival, parts, "metadata"))
+    names = [track.provider_id for track in tracking.tracks if track.provider_id is not None]
+    with desk.engine.connect() as connection:
+        return _ToldByMetrica(tracking, player_ids(connection, METRICA, arrival.match_id, names))
+
+
 def _of_metrica(
-    desk: Desk, arrival: Arrival, parts: Mapping[str, Path], hashes: Mapping[str, str], file: Path, tell: Progress
+    desk: Desk, arrival: Arrival, hashes: Mapping[str, str], told: _ToldByMetrica, file: Path, tell: Progress
 ) -> None:
     """Write the trajectories that Metrica tells, with the players that we know by its names."""
     import polars as pl
 
-    if arrival.kind is Kind.METRICA_CSV:
-        told = metrica.read_csv_pair(parts["home"], parts["away"], Pitch())
-    else:
-        told = metrica.read_epts(parts["tracking"], _document(arrival, parts, "metadata"))
-    names = [track.provider_id for track in told.tracks if track.provider_id is not None]
-    with desk.engine.connect() as connection:
-        known = player_ids(connection, METRICA, arrival.match_id, names)
-    tell(f"reading {told.frames:,} frames of {len(told.tracks)} tracks; {len(known)} of {len(names)} players are known")
-    meta = FileMetadata(match_id=arrival.match_id, files=_files(arrival, hashes), code_version=VERSION, **told.facts)
+    tracking, known = told.tracking, told.players
+    tell(f"reading {tracking.frames:,} frames of {len(tracking.tracks)} tracks; {len(known)} players are known")
+    meta = FileMetadata(
+        match_id=arrival.match_id, files=_files(arrival, hashes), code_version=VERSION, **tracking.facts
+    )
     blocks = (
         block.with_columns(pl.col("player_id").replace_strict(known, default=None, return_dtype=pl.String))
-        for block in told.blocks(arrival.match_id)
+        for block in tracking.blocks(arrival.match_id)
     )
-    write_trajectories(file, blocks, meta, desk.encoding)
+    with _named_as_in_the_bucket(arrival):
+        write_trajectories(file, blocks, meta, desk.encoding)
+
+
+@contextmanager
+def _named_as_in_the_bucket(arrival: Arrival) -> Iterator[None]:
+    """What is wrong with a part's copy here is told of the part."""
+    try:
+        yield
+    except SourceError as error:
+        key = f"{FOLDER}{error.document.removeprefix(FOLDER)}"
+        if key not in {part.key for part in arrival.parts.values()}:
+            raise
+        raise SourceError(error.verdict, SOURCE, key, error.reason, field=error.field, content=error.content) from error
 
 
 def _files(arrival: Arrival, hashes: Mapping[str, str]) -> tuple[SourceFile, ...]:

@@ -196,7 +196,7 @@ def _write(path: Path, parts: Iterable[pl.DataFrame], meta: FileMetadata) -> Non
         path,
         schema,
         compression="zstd",
-        compression_level=6,
+        compression_level=15,
         use_dictionary=sorted(dictionaries),
         column_encoding={name: "DELTA_BINARY_PACKED" for name in deltas if name not in dictionaries}
         | {name: "BYTE_STREAM_SPLIT" for name in floats if name not in dictionaries},

@@ -24,7 +24,7 @@ test: setup ## the whole test suite, the benchmarks' smoke tests among it
 
 test-ultralytics: setup ## the detector of the extra `vision` (AGPL-3.0, PyTorch: 6 GB), in an environment of its own
 	UV_PROJECT_ENVIRONMENT=.venv-ultralytics $(UV) sync --locked --quiet --extra vision
-	UV_PROJECT_ENVIRONMENT=.venv-ultralytics $(RUN) pytest fotmate_assets_tests/ultralytics $(ARGS)
+	UV_PROJECT_ENVIRONMENT=.venv-ultralytics FOTMATE_MUST_HAVE_ULTRALYTICS=1 $(RUN) pytest fotmate_assets_tests/ultralytics $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter, the lock file
 	$(UV) lock --check --quiet

@@ -313,9 +313,10 @@ def after_detection(paths: list[Path], sidecar: Sidecar, calibration: Calibratio
     writing = time.process_time()
     write_trajectories(out, rows, metadata_of(len(seen.frames) / FPS / 60))
     spent["write"] += time.process_time() - writing
+    stored_rows = pl.scan_parquet(out).select(pl.len()).collect().item()
     values |= {f"match_{stage}_s": of_stage for stage, of_stage in spent.items()}
     values |= {"match_after_s": time.process_time() - started, "match_peak_mb": peak_mb()}
-    return values | {"match_detections": len(seen.frame), "match_tracks": len(parts), "match_rows": rows.height}
+    return values | {"match_detections": len(seen.frame), "match_tracks": len(parts), "match_rows": stored_rows}
 
 
 def measure_match(clip: Clip, frames: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from dagster_shared.utils.warnings import PreviewWarning
 from sqlalchemy import Connection
 
+from fotmate_assets.core.failures import infrastructure_retried
 from fotmate_assets.core.model import Finding
 from fotmate_assets.core.resources import Postgres
 
@@ -77,7 +78,7 @@ def checks_on(
         op = context.op_execution_context
         selected = [(key, check) for key, check in by_key.items() if key in context.selected_asset_check_keys]
         postgres: Postgres = op.resources.postgres
-        with postgres.engine.connect() as connection:
+        with infrastructure_retried(), postgres.engine.connect() as connection:
             if partitions_def is not None and op.has_partition_key_range and not op.has_partition_key:
                 subjects = {key: opened(op.resources, connection, key) for key in op.partition_keys}
                 yield from _each_of_the_range(context, subjects, selected)

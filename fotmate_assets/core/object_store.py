@@ -102,11 +102,13 @@ def open_store(url: str, endpoint_url: str | None = None, attempts: int = ATTEMP
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to, which takes its name when the block has ended well."""
+    """A file beside `path` to write to; it takes its name when the block has ended well and its bytes are on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".part-{uuid.uuid4().hex}"
     try:
         yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -147,8 +149,6 @@ class LocalStore:
     def _write(self, key: str, content: BinaryIO) -> None:
         with written_whole(self._root / checked_key(key)) as part, part.open("xb") as file:
             shutil.copyfileobj(content, file)
-            file.flush()
-            os.fsync(file.fileno())
 
     def get(self, key: str) -> bytes:
         """See ObjectStore."""
@@ -363,7 +363,8 @@ def _status(error: ClientError) -> int:
 def is_storage_trouble(error: BaseException) -> bool:
     """True when the bucket could not be reached or failed on its side: the same call may succeed later."""
     from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+    from s3transfer.exceptions import RetriesExceededError
 
     if isinstance(error, ClientError):
         return _status(error) >= 500
-    return isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError)
+    return isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError | RetriesExceededError)

@@ -9,12 +9,15 @@ from dagster import (
     DagsterInstance,
     JobDefinition,
     RunRequest,
+    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SkipReason,
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from fotmate_assets.core.ledger import Failure
 from fotmate_assets.core.resources import Postgres
@@ -115,10 +118,15 @@ def failure_recovery(replays: Sequence[Replay]) -> SensorDefinition:
         recovery = retries_due(postgres.ledger.due(), replays, is_known)
         if recovery.stuck:
             context.log.warning(_stuck(recovery))
-        begun = postgres.ledger.begin_retry(one.failure_id for retry in recovery.retries for one in retry.failures)
-        retries = [retry for retry in recovery.retries if any(one.failure_id in begun for one in retry.failures)]
+        under_way = _under_way(context.instance)
+        waited_for = [retry for retry in recovery.retries if (retry.replay.job.name, retry.partition_key) in under_way]
+        retries = [retry for retry in recovery.retries if retry not in waited_for]
+        begun = postgres.ledger.begin_retry(one.failure_id for retry in retries for one in retry.failures)
+        retries = [retry for retry in retries if any(one.failure_id in begun for one in retry.failures)]
         if not retries:
-            yield SkipReason(_stuck(recovery) if recovery.stuck else "nothing that is owed is due")
+            waits = ", ".join(retry.partition_key or retry.replay.job.name for retry in waited_for)
+            nothing = f"runs are under way of what is due: {waits}" if waits else "nothing that is owed is due"
+            yield SkipReason(_stuck(recovery) if recovery.stuck else nothing)
         for retry in retries:
             log.info(
                 "retrying",
@@ -135,6 +143,15 @@ def failure_recovery(replays: Sequence[Replay]) -> SensorDefinition:
             )
 
     return recover
+
+
+def _under_way(instance: DagsterInstance) -> set[tuple[str, str]]:
+    """Jobs and partitions (empty for none) that runs are at work on or queued for, whoever started them.
+
+    Some last for hours: they are no dead retries, and what they come to settles or owes anew.
+    """
+    runs = instance.get_runs(RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES))
+    return {(run.job_name, run.tags.get(PARTITION_NAME_TAG, "")) for run in runs}
 
 
 def _stuck(recovery: Recovery) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -102,8 +102,8 @@ class Arrivals:
 
 
 def arrivals(listing: Iterable[StoredObject]) -> Arrivals:
-    """Sort the objects of `videos/` by match."""
-    found: dict[str, dict[tuple[Kind, str], StoredObject]] = defaultdict(dict)
+    """Sort the objects of `videos/` by match. One of two kinds, or with a part twice, is not taken: it is a stray."""
+    found: dict[str, dict[tuple[Kind, str], list[StoredObject]]] = defaultdict(lambda: defaultdict(list))
     strays = []
     for each in listing:
         match_id, _, ending = each.key.removeprefix(FOLDER).partition(".")
@@ -115,17 +115,16 @@ def arrivals(listing: Iterable[StoredObject]) -> Arrivals:
             continue
         if part is None:
             strays.append(f"{each.key}: neither a video nor a part of one; known are .{', .'.join(_PARTS)}")
-        elif part in found[match_id]:
-            strays.append(f"{each.key}: {match_id} has another {part[1]}, {found[match_id][part].key}")
         else:
-            found[match_id][part] = each
+            found[match_id][part].append(each)
     matches = {}
     for match_id, parts in sorted(found.items()):
         kinds = sorted({kind for kind, _part in parts})
-        if len(kinds) > 1:
-            strays.append(f"{match_id}: both {' and '.join(kinds)} are there: which is to be taken?")
-        elif kinds:
-            matches[match_id] = Arrival(match_id, kinds[0], {part: each for (_kind, part), each in parts.items()})
+        rivals: list[list[str]] = [[*kinds]] if len(kinds) > 1 else []
+        rivals += [sorted(each.key for each in same) for same in parts.values() if len(same) > 1]
+        strays += [f"{match_id}: both {' and '.join(each)} are there: which is to be taken?" for each in rivals]
+        if not rivals:
+            matches[match_id] = Arrival(match_id, kinds[0], {part: each for (_kind, part), (each,) in parts.items()})
     return Arrivals(matches, tuple(strays))
 
 
@@ -135,6 +134,8 @@ class Seen:
 
     version: str
     is_asked_for: bool
+    asked: int = 0
+    """How often a run has been asked for, of any version."""
 
 
 @dataclass(frozen=True)
@@ -148,27 +149,31 @@ class Tick:
     seen: Mapping[str, Seen] = field(default_factory=dict)
 
 
-def tick(found: Arrivals, seen: Mapping[str, Seen], begun: Mapping[str, str]) -> Tick:
+def tick(
+    found: Arrivals, seen: Mapping[str, Seen], begun: Mapping[str, str], dead: Collection[str] = frozenset()
+) -> Tick:
     """Each version of a match is due once: when it is complete, and has not changed since the tick before.
 
     S3 shows only whole objects, but a folder or a gateway shows a file while it grows, and parts come one by one.
-    `begun`: the version of each match that a run, whoever asked for it, has begun to work on.
+    `begun`: the version of each match that a run, whoever asked for it, has begun to work on. `dead`: matches whose run
+    died on the way: they are due again.
     """
     due, waiting = [], list(found.strays)
-    now = {match_id: before for match_id, before in seen.items() if before.is_asked_for}
+    now = {match_id: before for match_id, before in seen.items() if before.asked}
     for match_id, arrival in found.matches.items():
-        before = seen.get(match_id)
-        is_settled = before is not None and before.version == arrival.version
+        before = seen.get(match_id, Seen("", False))
+        is_settled = before.version == arrival.version
         is_asked_for = begun.get(match_id) == arrival.version or (
-            is_settled and before is not None and before.is_asked_for
+            is_settled and before.is_asked_for and match_id not in dead
         )
+        asked = before.asked
         if not is_asked_for:
             if arrival.missing:
                 waiting.append(f"{match_id}: waits for {' and '.join(arrival.missing)}")
             elif is_settled:
                 due.append(arrival)
-                is_asked_for = True
+                is_asked_for, asked = True, asked + 1
             else:
                 waiting.append(f"{match_id}: new; taken at the next tick if it does not change")
-        now[match_id] = Seen(arrival.version, is_asked_for)
+        now[match_id] = Seen(arrival.version, is_asked_for, asked)
     return Tick(tuple(due), tuple(waiting), now)

@@ -1,6 +1,8 @@
 """The vision assets: thin op bodies, with the pictures that people look at as metadata."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
@@ -11,23 +13,26 @@ from dagster import (
     Config,
     DataVersion,
     MaterializeResult,
-    RetryRequested,
     TableColumn,
     TableColumnConstraints,
     TableConstraints,
     TableSchema,
     asset,
 )
+from pydantic import Field
+from sqlalchemy import Engine
 
 from fotmate_assets.core.failures import INFRASTRUCTURE_RETRIES, infrastructure_retried, permanent_failure
 from fotmate_assets.core.io_managers import last_metadata, table_schema
+from fotmate_assets.core.ledger import Job
 from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.postgres import advisory_lock
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.vision import partitions, tables
 from fotmate_assets.vision.model import storage_path
+from fotmate_assets.vision.owing import SOURCE, owed
 from fotmate_assets.vision.resources import VideoAnalysis
-from fotmate_assets.vision.trajectories import COLUMNS, read_metadata, read_trajectories
+from fotmate_assets.vision.trajectories import COLUMNS, in_blocks, read_metadata
 
 GROUP = "vision"
 OWNERS = ["team:vision-data"]
@@ -41,6 +46,7 @@ QUEUE = {"dagster-celery/queue": GPU}
 TRAJECTORIES, METRICS = (AssetKey(["vision", name]) for name in ("trajectories", "player_metrics"))
 
 JOB_NAME = "vision_video"
+LOCK_EVERY_S = 5.0
 
 
 class AnalysisConfig(Config):
@@ -51,7 +57,7 @@ class AnalysisConfig(Config):
     weights: str | None = None
     tracker: str | None = None
     """cbiou or bytetrack."""
-    stride: int | None = None
+    stride: int | None = Field(None, ge=1, le=5)
     """Every so many frames one is looked at."""
 
 
@@ -120,10 +126,7 @@ def trajectories(
         encoding=analysis.encoding,
         run_id=context.run.run_id,
     )
-    with infrastructure_retried(), advisory_lock(postgres.engine, f"trajectories {key}") as held:
-        if not held:
-            context.log.info(f"another run is working on {key}: waiting for it")
-            raise RetryRequested(max_retries=40, seconds_to_wait=15)
+    with infrastructure_retried(), _alone(context, postgres.engine, f"trajectories {key}"):
         try:
             produced = produce(desk, key, context.log.info)
         except SourceError as error:
@@ -131,6 +134,21 @@ def trajectories(
         told = trajectories_told(tracking.store, produced, last_metadata(context, context.asset_key))
         release(desk, key)
     return MaterializeResult(data_version=DataVersion(produced.sha256), metadata=told)
+
+
+@contextmanager
+def _alone(context: AssetExecutionContext, engine: Engine, name: str) -> Iterator[None]:
+    """Hold the lock `name`, however long another run holds it before: a match may take hours."""
+    is_told = False
+    while True:
+        with advisory_lock(engine, name) as held:
+            if held:
+                yield
+                return
+        if not is_told:
+            context.log.info("another run is working on it: waiting for that one")
+            is_told = True
+        time.sleep(LOCK_EVERY_S)
 
 
 @_of_videos(
@@ -144,17 +162,28 @@ def trajectories(
     io_manager_key="postgres_io",
     retry_policy=INFRASTRUCTURE_RETRIES,
 )
-def player_metrics(context: AssetExecutionContext, tracking: ObjectStorage) -> MaterializeResult[pl.DataFrame]:
+def player_metrics(
+    context: AssetExecutionContext, postgres: Postgres, tracking: ObjectStorage
+) -> MaterializeResult[pl.DataFrame]:
     """What each person of a match amounts to: distance, top speed, sprints; per player where it is known who it is,
     else per track.
     """
     from fotmate_assets.vision.looks import farthest
+    from fotmate_assets.vision.metrics import MEASURED
     from fotmate_assets.vision.metrics import player_metrics as metrics_of
 
-    content = tracking.store.get(storage_path(context.partition_key))
-    meta = read_metadata(content)
-    metrics = metrics_of(read_trajectories(content), meta.fps / meta.stride)
-    metrics = metrics.with_columns(is_simulated=pl.lit(meta.simulated))
+    key = storage_path(context.partition_key)
+    job = Job(SOURCE, "vision/player_metrics", context.partition_key, context.run.run_id)
+    with infrastructure_retried():
+        try:
+            with owed(postgres.ledger, job, lambda: key) as attempt:
+                content = tracking.store.get(key)
+                meta = read_metadata(content)
+                metrics = metrics_of(in_blocks(content, MEASURED), meta.fps / meta.stride)
+                attempt.rows = metrics.height
+        except SourceError as error:
+            raise permanent_failure(context, [error]) from error
+    metrics = metrics.with_columns(is_simulated=pl.lit(meta.simulated, pl.Boolean))
     return MaterializeResult(value=metrics, metadata={"simulated": meta.simulated, **farthest(metrics)})
 
 

@@ -8,6 +8,7 @@ from dagster import (
     DefaultSensorStatus,
     JobDefinition,
     RunRequest,
+    RunsFilter,
     SensorEvaluationContext,
     SensorResult,
     SkipReason,
@@ -15,6 +16,8 @@ from dagster import (
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from fotmate_assets.core.object_store import is_storage_trouble
 from fotmate_assets.core.recovery import Replay
@@ -56,8 +59,8 @@ def video_arrival(
             raise
         return SkipReason(f"the bucket does not answer; the next tick looks again: {error}")
     with postgres.engine.connect() as connection:
-        begun = status.begun_versions(connection)
-    result = tick(found, _remembered(context.cursor), begun)
+        begun, dead = status.begun_versions(connection, _under_way(context.instance))
+    result = tick(found, _remembered(context.cursor), begun, dead)
     keys = [arrival.match_id for arrival in result.due]
     for arrival in result.due:
         status.pending(postgres.engine, arrival.match_id, arrival.main)
@@ -67,11 +70,21 @@ def video_arrival(
         skip_reason=None if keys else (waiting or "nothing new in videos/"),
         dynamic_partitions_requests=[partitions.video.build_add_request(keys)] if keys else [],
         run_requests=[
-            RunRequest(run_key=f"{each.match_id} {each.version}", partition_key=each.match_id, tags=QUEUE)
+            RunRequest(
+                run_key=f"{each.match_id} {each.version} {result.seen[each.match_id].asked}",
+                partition_key=each.match_id,
+                tags=QUEUE,
+            )
             for each in result.due
         ],
         cursor=msgspec.json.encode(result.seen, order="deterministic").decode(),
     )
+
+
+def _under_way(instance: DagsterInstance) -> set[str]:
+    """Partitions, of whichever asset, that runs are at work on or queued for."""
+    runs = instance.get_runs(RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES))
+    return {run.tags[PARTITION_NAME_TAG] for run in runs if PARTITION_NAME_TAG in run.tags}
 
 
 def _remembered(cursor: str | None) -> Mapping[str, Seen]:

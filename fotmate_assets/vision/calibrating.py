@@ -1,4 +1,7 @@
-"""What `fotmate vision calibrate` shows and writes: a calibration to check by eye, or a draft to fill in."""
+"""What `fotmate vision calibrate` shows and writes: a calibration to check by eye, or a draft to fill in.
+
+Pixels are counted as boxes are: (0, 0) is the top left corner of the picture, the middle of its first pixel (0.5, 0.5).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from fotmate_assets.vision.sidecar import landmark_name, layout
 if TYPE_CHECKING:
     from fotmate_assets.vision.observations import Doubles, Image
 
-_Colour = tuple[int, int, int]
 _LINES, _TOLD, _REPROJECTED, _GRID = (60, 60, 255), (0, 255, 255), (255, 200, 0), (255, 255, 0)
 """Blue, green, red, as OpenCV has it."""
 _TEXT, _SHADE = (255, 255, 255), (0, 0, 0)
@@ -45,20 +47,19 @@ def draw(image: Image, calibration: Calibration, sidecar: Sidecar, frame: int) -
         clicked = np.array([landmark.x_px, landmark.y_px])
         cv2.circle(canvas, _fixed(clicked - residual, scale), 6 << _SHIFT, _REPROJECTED, 2, cv2.LINE_AA, _SHIFT)
         _cross(canvas, clicked, scale)
-        x, y = ((clicked + 0.5) * scale).round().astype(int)
+        x, y = (clicked * scale).round().astype(int)
         labels.put(f"{landmark_name(landmark)} {np.hypot(*residual):.1f} px", int(x), int(y))
 
     half = sidecar.pitch.width_m / 2
     near, centre, far = (_metres(error) for error in calibration.error_at(frame, [(0, -half), (0, 0), (0, half)]))
-    left_out = " (each landmark left out in turn)" if len(keyframe.landmarks) > 4 else " (four landmarks always fit)"
     where = f"keyframe {piece + 1} of {len(calibration.fits)}"
     if frame != keyframe.frame:
         where = f"held from {where}" if shown else f"between keyframes {piece + 1} and {piece + 2}"
     legend = f" {len(keyframe.landmarks)} landmarks: cross as told, ring as reprojected." if shown else ""
     caption = [
         f"Frame {frame}, {where}.{legend} Red: the pitch of {sidecar.pitch.length_m:g} x {sidecar.pitch.width_m:g} m.",
-        f"Reprojection error {fit.reprojection_error_px:.2f} px{left_out}; worst keyframe "
-        f"{calibration.reprojection_error_px:.2f} px.",
+        f"Reprojection error (each landmark left out in turn): {_pixels(fit.reprojection_error_px)}; worst keyframe: "
+        f"{_pixels(calibration.reprojection_error_px)}.",
         f"Position error, one standard deviation, on the halfway line: near touchline {near}, centre {centre}, "
         f"far touchline {far}.",
     ]
@@ -75,30 +76,36 @@ def grid(image: Image) -> bytes:
     canvas = _enlarged(image, scale)
     lines = canvas.copy()
     for x in range(0, width, 100):
-        cv2.line(lines, _fixed(np.array([x, 0]), scale), _fixed(np.array([x, height]), scale), _GRID, 1, 0, _SHIFT)
+        ends = _fixed(np.array([x, 0]), scale), _fixed(np.array([x, height]), scale)
+        cv2.line(lines, *ends, _GRID, 1, cv2.LINE_AA, _SHIFT)
     for y in range(0, height, 100):
-        cv2.line(lines, _fixed(np.array([0, y]), scale), _fixed(np.array([width, y]), scale), _GRID, 1, 0, _SHIFT)
+        ends = _fixed(np.array([0, y]), scale), _fixed(np.array([width, y]), scale)
+        cv2.line(lines, *ends, _GRID, 1, cv2.LINE_AA, _SHIFT)
     cv2.addWeighted(lines, 0.5, canvas, 0.5, 0, dst=canvas)
     for x in range(0, width, 10):
         for y in range(0, height, 10):
             if x % 100 == 0 or y % 100 == 0:
                 reach = 2 if x % 50 or y % 50 else 4
-                across, down = (reach, 0) if x % 100 == 0 else (0, reach)
-                column, row = int((x + 0.5) * scale), int((y + 0.5) * scale)
-                cv2.line(canvas, (column - across, row - down), (column + across, row + down), _GRID, 1)
+                across, down = (reach << _SHIFT, 0) if x % 100 == 0 else (0, reach << _SHIFT)
+                column, row = _fixed(np.array([x, y]), scale)
+                ends = (column - across, row - down), (column + across, row + down)
+                cv2.line(canvas, *ends, _GRID, 1, cv2.LINE_AA, _SHIFT)
     for x in range(0, width, 100):
         for y in range(0, height, 100):
-            _text(canvas, f"{x},{y}", int((x + 0.5) * scale) + 4, int((y + 0.5) * scale) + 16, 0.45)
+            _text(canvas, f"{x},{y}", x * scale + 4, y * scale + 16, 0.45)
     return _png(
         _captioned(
             canvas,
-            [f"{width} x {height} pixels, x,y from the top left corner; lines every 100, ticks every 10 pixels."],
+            [
+                f"{width} x {height} pixels, x,y from the top left corner: the first pixel's middle is 0.5,0.5. "
+                "Lines every 100, ticks every 10 pixels."
+            ],
         )
     )
 
 
-def template(width: int, height: int) -> bytes:
-    """A draft sidecar for a video of that size: every landmark's name, its pixel to be told or the line deleted.
+def template() -> bytes:
+    """A draft sidecar: every landmark's name, its pixel to be told or the line deleted.
 
     It is refused as it stands: `landmarks[0].pixel` is null.
     """
@@ -108,7 +115,6 @@ def template(width: int, height: int) -> bytes:
         "landmarks": [{"point": name, "pixel": None} for name in landmarks(pitch)],
         "periods": [{"period": 1, "first_frame": 0, "last_frame": None}],
         "kits": dict.fromkeys(("home", "away", "referee", "home_goalkeeper", "away_goalkeeper")),
-        "region": [0, 0, width, height],
         "orientation": "not_set",
     }
     return (layout(draft) + "\n").encode()
@@ -150,8 +156,8 @@ def _enlarged(image: Image, scale: int) -> Image:
 
 
 def _fixed(point: Doubles, scale: int) -> tuple[int, int]:
-    """A pixel of the frame as the drawing functions want it; pixel 0 has its middle at 0."""
-    x, y = (((point + 0.5) * scale - 0.5) * (1 << _SHIFT)).round().astype(int)
+    """A point of the frame as the drawing functions want it: to them, the middle of the first pixel is 0."""
+    x, y = ((point * scale - 0.5) * (1 << _SHIFT)).round().astype(int)
     return int(x), int(y)
 
 
@@ -196,6 +202,10 @@ def _captioned(canvas: Image, lines: list[str]) -> Image:
     for i, line in enumerate(lines):
         _text(strip, line, 12, 32 + 34 * i, size)
     return np.concatenate([canvas, strip])
+
+
+def _pixels(error: float | None) -> str:
+    return "cannot be told" if error is None else f"{error:.2f} px"
 
 
 def _metres(error: float) -> str:

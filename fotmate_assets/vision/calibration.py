@@ -8,8 +8,8 @@ be off, but not which; with four, which always fit, only an impossible view can 
 modelled: it shows as reprojection error.
 
 **Reprojection error.** Root mean square of the distances between where landmarks are told and where the fit to the
-*others* puts them (where there are more than four; a landmark that the others hardly fix does not count). Four
-landmarks always fit: 0.
+*others* puts them; a landmark that the others hardly fix does not count. Four landmarks always fit: None, as it is
+wherever no landmark can be checked against the others.
 
 **Position error.** First-order propagation of two independent noises (Hartley & Zisserman, Multiple View Geometry,
 2nd ed., section 5.2) into x and y: the landmarks', through the homography (sigma: that of their residuals with a prior
@@ -79,13 +79,12 @@ class Fit:
     """(n,): distance of each landmark from where the fit to the others puts it; NaN where they hardly fix it."""
 
     @property
-    def reprojection_error_px(self) -> float:
-        """Root mean square over the landmarks; left out one by one where more than four are told."""
+    def reprojection_error_px(self) -> float | None:
+        """Root mean square over the landmarks, left out one by one; None where none can be checked against others."""
         import numpy as np
 
         left_out = self.left_out_px[np.isfinite(self.left_out_px)]
-        squares = left_out**2 if len(left_out) else (self.residuals_px**2).sum(axis=1)
-        return float(np.sqrt(squares.mean()))
+        return float(np.sqrt((left_out**2).mean())) if len(left_out) else None
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,7 @@ class Calibration:
             for start in range(0, len(rows), _CHUNK):
                 part = rows[start : start + _CHUNK]
                 seen, of_frame = np.unique(numbers[part], return_inverse=True)
-                matrices, mix = self._homographies(int(piece), seen)
-                factors = [fit.factor for fit in self.fits[piece : piece + 2]]
+                matrices, mix, factors = self._homographies(int(piece), seen)
                 xy_m[part], error_m[part] = _located(points[part], sigma[part], matrices, mix, of_frame, factors)
         return xy_m, error_m
 
@@ -145,9 +143,10 @@ class Calibration:
         return self.to_pitch(np.full(len(points), frame), points)[1]
 
     @cached_property
-    def reprojection_error_px(self) -> float:
-        """Of the worst keyframe."""
-        return max(fit.reprojection_error_px for fit in self.fits)
+    def reprojection_error_px(self) -> float | None:
+        """Of the worst keyframe; None where it cannot be told of any."""
+        errors = (fit.reprojection_error_px for fit in self.fits)
+        return max((error for error in errors if error is not None), default=None)
 
     @property
     def pieces(self) -> list[int]:
@@ -168,7 +167,7 @@ class Calibration:
         )
         return {
             "between": self.between.value,
-            "reprojection_error_px": round(self.reprojection_error_px, 3),
+            "reprojection_error_px": _rounded(self.reprojection_error_px),
             "error_near_m": near,
             "error_centre_m": centre,
             "error_far_m": far,
@@ -177,7 +176,7 @@ class Calibration:
                     "frame": fit.frame,
                     "landmarks": len(fit.residuals_px),
                     "landmark_sigma_px": round(fit.sigma_px, 3),
-                    "reprojection_error_px": round(fit.reprojection_error_px, 3),
+                    "reprojection_error_px": _rounded(fit.reprojection_error_px),
                     "homography": fit.homography.ravel().tolist(),
                 }
                 for fit in self.fits
@@ -192,18 +191,21 @@ class Calibration:
         pieces: NDArray[np.int64] = np.searchsorted(self.pieces, frames, side="right") - 1
         return pieces
 
-    def _homographies(self, piece: int, frames: NDArray[np.int64]) -> tuple[Doubles, Doubles]:
-        """Homographies (m, 3, 3) of frames (m,) of a piece, and how much (m,) of each is the next keyframe's."""
+    def _homographies(self, piece: int, frames: NDArray[np.int64]) -> tuple[Doubles, Doubles, list[Doubles]]:
+        """Homographies (m, 3, 3) of frames (m,) of a piece, how much (m,) of each is the next keyframe's, and the
+        factors (9, 8) of both, in the homographies' scale.
+        """
         import numpy as np
 
         here = self.fits[piece]
         if self.between is Between.HOLD or piece == len(self.fits) - 1:
-            return np.broadcast_to(here.homography, (len(frames), 3, 3)), np.zeros(len(frames))
+            return np.broadcast_to(here.homography, (len(frames), 3, 3)), np.zeros(len(frames)), [here.factor]
         there = self.fits[piece + 1]
         mix = (frames - here.frame) / (there.frame - here.frame)
         middle = np.array([*self.middles[piece], 1.0])
         scale = (here.homography @ middle)[2] / (there.homography @ middle)[2]
-        return here.homography + mix[:, None, None] * (scale * there.homography - here.homography), mix
+        matrices = here.homography + mix[:, None, None] * (scale * there.homography - here.homography)
+        return matrices, mix, [here.factor, scale * there.factor]
 
 
 def calibrate(sidecar: Sidecar) -> Calibration:
@@ -228,6 +230,10 @@ def read_calibration(document: RawDocument) -> tuple[Sidecar, Calibration]:
         return sidecar, calibrate(sidecar)
     except CalibrationError as error:
         raise document.malformed(error.reason, error.field) from None
+
+
+def _rounded(error: float | None) -> float | None:
+    return None if error is None else round(error, 3)
 
 
 def _middle(*keyframes: Keyframe) -> tuple[float, float]:

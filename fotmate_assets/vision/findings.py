@@ -29,11 +29,15 @@ _IMPLAUSIBLE = text("""
 """)
 
 FRAMES_WITH_ROWS = 0.95
-"""Share of the frames that must have rows: at whistles and in replays nobody may be in view."""
+"""Share of the frames that must have rows of people: at whistles and in replays nobody may be in view. By as much there
+may be more, for the intervals of a video's frames need not be even.
+"""
 IN_BAND = 0.8
 """Share of the frames that must have 18 to 26 people: `most frames`, with some left for crowds at a corner."""
 ON_PITCH = 0.9
 """Share of the people's positions that must be on the pitch: coaches and substitutes stand near the touchline."""
+SHIFT_PX = 3.0
+"""A mast in the wind; what a camera pans is tens of pixels. A pixel is 0.1 to 0.5 m of a main camera's pitch."""
 REPROJECTION_PX = 5.0
 """Left out one by one; of landmarks clicked with care on a real main camera's picture it was 1 to 4."""
 
@@ -98,12 +102,15 @@ def rows_unique(of: Stored, match_id: str) -> Sequence[Finding]:
 
 
 def frames_complete(of: Stored, match_id: str) -> Sequence[Finding]:
-    """There are rows for as many frames as frame rate and duration ask for: 95 % at least, and no more."""
+    """There are rows of people in as many frames as frame rate and duration ask for, give or take 5 %. Officials alone
+    are not enough, nor is the ball.
+    """
 
     def wrong(counted: Quality) -> str:
-        told = f"{counted.frames} frames have rows, of {counted.frames_expected} by rate and duration"
+        told = f"{counted.frames} frames have people, of {counted.frames_expected} by rate and duration"
         share = counted.frames / counted.frames_expected if counted.frames_expected else 0.0
-        return "" if FRAMES_WITH_ROWS <= share <= 1 else told
+        is_complete = FRAMES_WITH_ROWS <= share <= 2 - FRAMES_WITH_ROWS
+        return "" if is_complete else f"{told}; the file has {counted.rows} rows"
 
     return _judged(of, match_id, "frame", wrong)
 
@@ -135,18 +142,31 @@ def people_per_frame(of: Stored, match_id: str) -> Sequence[Finding]:
 
     def wrong(counted: Quality) -> str:
         share, median = counted.people_in_band or 0.0, counted.people_per_frame or 0.0
-        told = f"{share:.1%} of the frames have {FEWEST_PEOPLE} to {MOST_PEOPLE} people; the median is {median:g}"
+        told = f"{share:.1%} of the frames have {FEWEST_PEOPLE} to {MOST_PEOPLE} people; "
+        told += f"the median of those with any is {median:g}"
         return "" if share >= IN_BAND else told
 
     return _judged(of, match_id, "track_id", wrong)
 
 
 def camera_calibrated(of: Stored, match_id: str) -> Sequence[Finding]:
-    """Landmarks are reprojected within 5 pixels. Providers' tracking has no camera of ours."""
+    """Landmarks are reprojected within 5 pixels, each by the others. Providers' tracking has no camera of ours."""
 
     def wrong(counted: Quality) -> str:
-        error = counted.reprojection_error_px or 0.0
-        return f"the reprojection error is {error:.1f} px" if error > REPROJECTION_PX else ""
+        error = counted.reprojection_error_px
+        if counted.is_calibrated and error is None:
+            return "four landmarks fit by themselves: the calibration cannot be checked"
+        return f"the reprojection error is {error:.1f} px" if error is not None and error > REPROJECTION_PX else ""
+
+    return _judged(of, match_id, "calibration", wrong)
+
+
+def camera_stands_still(of: Stored, match_id: str) -> Sequence[Finding]:
+    """The picture does not move by more than 3 pixels while one calibration holds."""
+
+    def wrong(counted: Quality) -> str:
+        shift = counted.camera_shift_px or 0.0
+        return f"the picture moves by {shift:.0f} px while one calibration holds" if shift > SHIFT_PX else ""
 
     return _judged(of, match_id, "calibration", wrong)
 

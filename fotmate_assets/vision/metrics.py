@@ -12,7 +12,7 @@ include sprints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,11 @@ FASTEST_M_S = 12.0
 """More is not human: Usain Bolt's fastest was 12.3 m/s, footballers' are 10 to 11."""
 FURTHEST_M_PER_MINUTE = 250.0
 """More is not football, over a minute or longer: 4.2 m/s on average. A match's average is 100 to 130."""
+MEASURED = (
+    *("match_id", "track_id", "object_type", "team", "player_id", "is_detected"),
+    *("frame", "period", "timestamp_ms", "x_m", "y_m"),
+)
+"""Columns that metrics are made of."""
 
 
 @dataclass
@@ -74,26 +79,26 @@ class Metrics:
         )
 
 
-def player_metrics(rows: pl.DataFrame, fps: float) -> pl.DataFrame:
-    """One row per person of trajectory `rows` (see `trajectories.COLUMNS`; any order; one match): the columns of table
-    `player_metrics`, in order of `track_id`.
+def player_metrics(rows: pl.DataFrame | Iterable[pl.DataFrame], fps: float) -> pl.DataFrame:
+    """One row per person of trajectory `rows`, or of parts of them (columns `MEASURED`; any order; one match): the
+    columns of table `player_metrics`, in order of `track_id`. Of a part no text is kept: a match has millions of rows.
 
     The tracks of one `player_id` are added up; a track of nobody known is a person of its own. `fps`: frames per second
     of the rows, or of the video that they are some frames of.
     """
     import polars as pl
 
-    people = rows.lazy().filter(pl.col("object_type") != str(ObjectType.BALL))
     labels = pl.col("match_id", "object_type", "team", "player_id").first()
-    facts, positions = pl.collect_all(
-        [
-            people.group_by("track_id")
-            .agg(labels, rows=pl.len(), detected=pl.col("is_detected").sum())
-            .sort("track_id"),
-            people.select("track_id", "frame", "period", "timestamp_ms", "x_m", "y_m").sort("track_id", "frame"),
-        ]
-    )
-    placed = {track["track_id"][0]: track for track in positions.partition_by("track_id")}
+    told, places = [], []
+    for part in [rows] if isinstance(rows, pl.DataFrame) else rows:
+        people = part.filter(pl.col("object_type") != str(ObjectType.BALL))
+        told.append(people.group_by("track_id").agg(labels, rows=pl.len(), detected=pl.col("is_detected").sum()))
+        places.append(people.select("track_id", "frame", "period", "timestamp_ms", "x_m", "y_m"))
+    counts = pl.col("rows", "detected").sum()
+    facts = pl.concat(told).group_by("track_id", maintain_order=True).agg(labels, counts).sort("track_id")
+    positions = pl.concat(places)
+    places.clear()
+    placed = {track["track_id"][0]: track.sort("frame") for track in positions.partition_by("track_id")}
     persons: dict[str, list[dict[str, Any]]] = {}
     for track in facts.iter_rows(named=True):
         persons.setdefault(track["player_id"] or f"track {track['track_id']}", []).append(track)

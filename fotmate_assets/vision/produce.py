@@ -1,6 +1,6 @@
 """One match's trajectories, from what arrived in the bucket to the file in it: the unit of work.
 
-    videos/{match_id}.*  ->  folder/{match_id}/ (parts, segments, the finished file)  ->  tracking/{match_id}/...
+    videos/{match_id}.*  ->  matches/{match_id}/ on disk: parts, segments, the finished file  ->  tracking/{match_id}/...
 
 `tracking_files` says how far it is. What is computed stays in the folder until it is stored: a run that died, or that
 could not reach the bucket, is continued by the next one.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,22 +24,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fotmate_assets.core.ledger import Job, Ledger
 from fotmate_assets.core.model import RawDocument, SourceError, Verdict
-from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore, is_storage_trouble
+from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore
 from fotmate_assets.vision import status
 from fotmate_assets.vision.arrivals import FOLDER, Arrival, Kind, arrivals
 from fotmate_assets.vision.calibration import read_calibration
 from fotmate_assets.vision.detection import Detector, open_detector
 from fotmate_assets.vision.model import Analysis, Pitch, checked_match_id, storage_path
+from fotmate_assets.vision.owing import SOURCE, owed
 from fotmate_assets.vision.pipeline import analyse
 from fotmate_assets.vision.quality import quality_of
 from fotmate_assets.vision.queries import player_ids
-from fotmate_assets.vision.segments import Progress
+from fotmate_assets.vision.segments import Progress, UnfitError
 from fotmate_assets.vision.sources import metrica
 from fotmate_assets.vision.sources.metrica.tracking import SOURCE as METRICA
 from fotmate_assets.vision.tracking import tracker_version
 from fotmate_assets.vision.trajectories import FileMetadata, SourceFile, read_metadata, write_trajectories
 
-SOURCE, JOB = "tracking", "vision/trajectories"
+JOB = "vision/trajectories"
 VERSION = "1"
 """Changes with what is made of the same video, so that every video is analysed again."""
 
@@ -71,6 +73,8 @@ class Produced:
     quality: Mapping[str, Any]
     outcome: Literal["computed", "uploaded", "unchanged"]
     """uploaded: an earlier run had computed it; unchanged: it was stored already."""
+    seconds: float
+    """What the analysis took this time, segments of earlier runs taken as they are."""
     file: Path
     """A copy on this machine's disk, until `release`."""
     parts: Mapping[str, Path]
@@ -89,36 +93,30 @@ def produce(desk: Desk, match_id: str, tell: Progress) -> Produced:
     then, and what was computed stays. Anything else that is raised also leaves the status `failed`.
     """
     checked_match_id(match_id)
-    job = Job(SOURCE, JOB, match_id, desk.run_id)
     source = f"{FOLDER}{match_id}"
-    with desk.ledger.attempt(job) as attempt:
-        try:
-            arrival = _arrival(desk.store, match_id)
-            source = arrival.main
-            status.processing(desk.engine, match_id, source, arrival.version)
-            produced = _produced(desk, arrival, tell)
-        except BaseException as error:
-            told = _as_told(error, source)
-            with suppress(SQLAlchemyError):  # the database itself may be what is away
-                status.failed(desk.engine, match_id, source, str(told))
-            if isinstance(told, SourceError):
-                desk.ledger.owe(job, told)
-            raise told from (error if told is not error else None)
+
+    def failed(error: BaseException) -> None:
+        with suppress(SQLAlchemyError):  # the database itself may be what is away
+            status.failed(desk.engine, match_id, source, str(error))
+        if isinstance(error, SourceError) and error.verdict is Verdict.MALFORMED and error.document == source:
+            release(desk, match_id)  # it would be fetched again anyway: only another version can mend it
+
+    with owed(desk.ledger, Job(SOURCE, JOB, match_id, desk.run_id), lambda: source, failed) as attempt:
+        arrival = _arrival(desk.store, match_id)
+        source = arrival.main
+        status.processing(desk.engine, match_id, source, arrival.version)
+        produced = _produced(desk, arrival, tell)
         attempt.rows = produced.rows
-    desk.ledger.settle_all_but(job, ())
     return produced
 
 
 def release(desk: Desk, match_id: str) -> None:
-    """Delete what lies in the folder of a match whose trajectories are stored."""
-    shutil.rmtree(desk.folder / checked_match_id(match_id), ignore_errors=True)
+    """Delete what lies on this machine's disk of a match: it is stored, or there is no use for it."""
+    shutil.rmtree(_place(desk, match_id), ignore_errors=True)
 
 
-def _as_told(error: BaseException, source: str) -> BaseException:
-    """A bucket that is away, as the source's failure; anything else as it is."""
-    if isinstance(error, Exception) and is_storage_trouble(error):
-        return SourceError(Verdict.TRANSPORT, SOURCE, source, f"the bucket does not answer: {error}")
-    return error
+def _place(desk: Desk, match_id: str) -> Path:
+    return desk.folder / "matches" / checked_match_id(match_id)
 
 
 def _arrival(store: ObjectStore, match_id: str) -> Arrival:
@@ -134,33 +132,34 @@ def _arrival(store: ObjectStore, match_id: str) -> Arrival:
 
 def _produced(desk: Desk, arrival: Arrival, tell: Progress) -> Produced:
     match_id, source = arrival.match_id, arrival.main
-    folder = desk.folder / match_id
-    parts = _fetched(desk.store, arrival, folder, tell)
+    place = _place(desk, match_id)
+    parts = _fetched(desk.store, arrival, place, tell)
     hashes = {name: _sha256(path) for name, path in sorted(parts.items())}
     detector = _detector(desk.how) if arrival.kind is Kind.VIDEO else None
     told = _told_by_metrica(desk, arrival, parts) if detector is None else None
     fingerprint = _fingerprint(desk, hashes, detector, told)
-    file = folder / f"{fingerprint[:32]}.parquet"
+    file = place / f"{fingerprint[:32]}.parquet"
     key = storage_path(match_id)
     with desk.engine.connect() as connection:
         before = status.tracking_file(connection, match_id)
     outcome: Literal["computed", "uploaded", "unchanged"] = "uploaded"
+    started = time.monotonic()
     if before is not None and before.fingerprint == fingerprint and _is_stored(desk.store, key, before.sha256, file):
         outcome = "unchanged"
         tell("nothing has changed: the file stays")
-    elif not file.exists():
+    elif file.exists():
+        tell("an earlier run had computed it")
+    else:
         outcome = "computed"
         if detector is not None:
             _of_video(desk, arrival, parts, hashes, detector, file, tell)
         if told is not None:
             _of_metrica(desk, arrival, hashes, told, file, tell)
-    else:
-        tell("an earlier run had computed it")
+    seconds = time.monotonic() - started
+    quality, meta, sha256 = quality_of(file), read_metadata(file), _sha256(file)
     if outcome != "unchanged":
         tell(f"storing {desk.store.url_of(key)}")
         desk.store.put_file(key, file)
-    quality = quality_of(file)
-    sha256 = _sha256(file)
     status.completed(
         desk.engine,
         match_id,
@@ -168,20 +167,36 @@ def _produced(desk: Desk, arrival: Arrival, tell: Progress) -> Produced:
         storage_path=key,
         source_sha256=hashes[next(name for name, part in arrival.parts.items() if part.key == source)],
         fingerprint=fingerprint,
-        is_simulated=read_metadata(file).simulated,
+        is_simulated=meta.simulated,
         rows=quality.rows,
         sha256=sha256,
         quality=quality.figures,
     )
-    return Produced(match_id, quality.rows, sha256, file.stat().st_size, quality.figures, outcome, file, parts, arrival)
+    return Produced(
+        match_id=match_id,
+        rows=quality.rows,
+        sha256=sha256,
+        size_bytes=file.stat().st_size,
+        quality=quality.figures,
+        outcome=outcome,
+        seconds=seconds,
+        file=file,
+        parts=parts,
+        arrival=arrival,
+    )
 
 
-def _fetched(store: ObjectStore, arrival: Arrival, folder: Path, tell: Progress) -> dict[str, Path]:
-    """The parts as local files, named as in the bucket; what an earlier run fetched is not fetched again."""
+def _fetched(store: ObjectStore, arrival: Arrival, place: Path, tell: Progress) -> dict[str, Path]:
+    """The parts as local files, named as in the bucket; what an earlier run fetched is not fetched again, and earlier
+    versions are deleted.
+    """
+    versions = {name: hashlib.sha256(part.version.encode()).hexdigest()[:16] for name, part in arrival.parts.items()}
+    for old in (place / "parts").glob("*"):
+        if old.name not in versions.values():
+            shutil.rmtree(old)
     paths = {}
     for name, part in arrival.parts.items():
-        version = hashlib.sha256(part.version.encode()).hexdigest()[:16]
-        paths[name] = folder / version / part.key.removeprefix(FOLDER)
+        paths[name] = place / "parts" / versions[name] / part.key.removeprefix(FOLDER)
         if not paths[name].exists():
             tell(f"fetching {store.url_of(part.key)}: {part.size_bytes / 1e6:,.1f} MB")
             try:
@@ -210,11 +225,13 @@ def _fingerprint(
 
 def _is_stored(store: ObjectStore, key: str, sha256: str | None, file: Path) -> bool:
     """True when the bucket holds the file of that hash; it is at `file` then."""
+    copy = file.with_suffix(".stored")
     with suppress(ObjectMissingError):
-        store.get_file(key, file)
-        if _sha256(file) == sha256:
+        store.get_file(key, copy)
+        if _sha256(copy) == sha256:
+            copy.replace(file)
             return True
-        file.unlink()
+        copy.unlink()
     return False
 
 
@@ -245,20 +262,22 @@ def _of_video(
     except SourceError as error:
         video = arrival.parts["video"].key
         raise SourceError(error.verdict, SOURCE, video, error.reason, field=error.field) from error
-    except ValueError as error:
+    except UnfitError as error:
         raise document.malformed(str(error)) from error
     meta = FileMetadata(
         match_id=arrival.match_id,
         fps=found.fps,
         frames=found.frames,
         stride=desk.how.stride,
+        duration_s=found.duration_s,
+        nominal_fps=found.nominal_fps,
         periods=found.periods,
         source="video",
         files=_files(arrival, hashes),
         code_version=VERSION,
         pitch=sidecar.pitch,
         orientation=sidecar.orientation,
-        calibration=calibration.describe(),
+        calibration=calibration.describe() | {"camera_shift_px": found.camera_shift_px},
         detector=detector.version,
         tracker=tracker_version(desk.how.tracker),
         simulated=sidecar.simulated,

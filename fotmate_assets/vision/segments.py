@@ -18,19 +18,31 @@ from typing import TYPE_CHECKING
 from fotmate_assets.core.object_store import written_whole
 from fotmate_assets.vision.model import Between, Sidecar
 from fotmate_assets.vision.observations import Observations
+from fotmate_assets.vision.sidecar import landmark_name
 from fotmate_assets.vision.team import shirt_colours
 
 if TYPE_CHECKING:
+    from fotmate_assets.vision.calibration import Calibration
     from fotmate_assets.vision.decoding import Video
     from fotmate_assets.vision.detection import Detector
     from fotmate_assets.vision.observations import Image
 
 SEGMENT_S = 60.0
+BEYOND_THE_PICTURE = 0.5
+"""How far outside of the picture a landmark may be told, as a share of its width or height: where lines that are cut
+off would meet.
+"""
+MOSTLY_IN_VIEW = 2 / 3
+"""The least share of a keyframe's landmarks that are told within the picture."""
 FORMAT = "1"
 """Changes with what is kept of a segment, or how it is seen."""
 
 Region = tuple[int, int, int, int]
 """x1, y1, x2, y2 in pixels: the part of the frame that is looked at."""
+
+
+class UnfitError(ValueError):
+    """What is told beside a video does not fit it: its periods, its region, its landmarks, how its camera moves."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +58,18 @@ class Segment:
 def segments(frames: int, fps: float, sidecar: Sidecar, stride: int = 1) -> list[Segment]:
     """Cut a video of so many frames: within periods only, and where a camera that holds was moved.
 
-    Every `stride`-th frame of a period is looked at. Raises ValueError for periods that the video does not reach.
+    Every `stride`-th frame of a period is looked at. Raises UnfitError for periods that the video does not reach,
+    ValueError for a stride below 1.
     """
+    if stride < 1:
+        raise ValueError(f"stride {stride} is less than 1")
     moves = [keyframe.frame for keyframe in sidecar.keyframes[1:]] if sidecar.between is Between.HOLD else []
     length = max(stride, round(SEGMENT_S * fps) // stride * stride)
     found = []
     for period in sidecar.periods:
         end = frames if period.last_frame is None else period.last_frame + 1
         if period.first_frame >= end or end > frames:
-            raise ValueError(
+            raise UnfitError(
                 f"period {period.period} is frames {period.first_frame} to {end - 1}, and the video has {frames}"
             )
         wanted = range(period.first_frame, end, stride)
@@ -70,6 +85,42 @@ def segments(frames: int, fps: float, sidecar: Sidecar, stride: int = 1) -> list
 def _reached(frames: range, frame: int) -> int:
     """How many of `frames` are before `frame`."""
     return -(-(frame - frames.start) // frames.step)
+
+
+def check_view(sidecar: Sidecar, calibration: Calibration, region: Region, width: int, height: int) -> None:
+    """Raise UnfitError where a sidecar is of a picture of another size than `width` x `height`, as far as can be seen:
+    its landmarks lie far outside of it, or many of them outside; the whole pitch is out of view; or the region is empty
+    or not inside.
+    """
+    import numpy as np
+
+    size = np.array([width, height])
+    half = np.array([calibration.pitch.length_m, calibration.pitch.width_m]) / 2
+    pitch = np.stack(np.meshgrid(*(np.linspace(-each, each, int(each) * 2 + 1) for each in half)), axis=-1)
+    for keyframe in sidecar.keyframes:
+        where = f"the picture of {width} x {height} pixels"
+        if len(sidecar.keyframes) > 1:
+            where = f"{where} (keyframe {keyframe.frame})"
+        pixels = np.array([(landmark.x_px, landmark.y_px) for landmark in keyframe.landmarks])
+        outside = np.maximum(-pixels, pixels - size)
+        far = (outside > BEYOND_THE_PICTURE * size).any(axis=1)
+        if far.any():
+            landmark = keyframe.landmarks[int(far.argmax())]
+            raise UnfitError(
+                f"{landmark_name(landmark)} at [{landmark.x_px:g}, {landmark.y_px:g}] is far outside of {where}: "
+                "is the calibration of another size?"
+            )
+        beside = int((outside > 0).any(axis=1).sum())
+        if beside > (1 - MOSTLY_IN_VIEW) * len(pixels):
+            raise UnfitError(
+                f"{beside} of {len(pixels)} landmarks are outside of {where}: is the calibration of another size?"
+            )
+        seen = calibration.to_image(keyframe.frame, pitch.reshape(-1, 2))
+        if not ((seen >= 0) & (seen <= size)).all(axis=1).any():
+            raise UnfitError(f"the whole pitch is outside of {where}")
+    x1, y1, x2, y2 = region
+    if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+        raise UnfitError(f"the region {list(region)} is empty or not inside the picture of {width} x {height} pixels")
 
 
 def kept_under(

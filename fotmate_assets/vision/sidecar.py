@@ -18,7 +18,8 @@
 
 - `landmarks`: four or more of them, for a camera that does not move. `point` is a name of `vision/pitch.py`; `pitch`
   tells metres from the centre spot instead, at most 20 m off the pitch. `pixel` counts from the top left corner of
-  the frame. All but one on a line, on the pitch or in the picture, do not fix a plane and are refused.
+  the frame, so that the first pixel's middle is 0.5, 0.5. All but one on a line, on the pitch or in the picture, do
+  not fix a plane and are refused.
 - `keyframes` in their place: `[{"frame": 0, "landmarks": [...]}, {"frame": 250, "landmarks": [...]}]`, the first of
   frame 0. `between`: `hold` (each until the next; the default) or `interpolate` (the camera moves evenly).
 - `pitch`: 105 x 68 m unless told; within the Laws of the Game (90-120 x 45-90 m, longer than wide).

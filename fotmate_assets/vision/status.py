@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,13 +43,22 @@ def tracking_file(connection: Connection, match_id: str) -> TrackingFile | None:
     return TrackingFile(**{**row, "status": TrackingStatus(row["status"])}) if row is not None else None
 
 
-def begun_versions(connection: Connection) -> dict[str, str]:
-    """Of each match that a run has begun to work on, the version of what had arrived."""
+def begun_versions(connection: Connection, under_way: Collection[str]) -> tuple[dict[str, str], set[str]]:
+    """Of each match that a run has begun to work on, the version of what had arrived; and the matches whose run died.
+
+    `under_way`: matches that runs are at work on; what is `processing` without one has no run any more.
+    """
     table = tracking_files.c
-    query = select(table.match_id, table.version).where(
+    query = select(table.match_id, table.version, table.status).where(
         table.version.is_not(None), table.status != TrackingStatus.PENDING
     )
-    return dict(connection.execute(query).tuples().all())
+    begun, dead = {}, set()
+    for match_id, version, state in connection.execute(query).tuples():
+        if state == TrackingStatus.PROCESSING and match_id not in under_way:
+            dead.add(match_id)
+        else:
+            begun[match_id] = version
+    return begun, dead
 
 
 def pending(engine: Engine, match_id: str, source: str) -> None:
@@ -74,7 +84,7 @@ def completed(
     storage_path: str,
     source_sha256: str,
     fingerprint: str,
-    is_simulated: bool,
+    is_simulated: bool | None,
     rows: int,
     sha256: str,
     quality: dict[str, Any],

@@ -3,21 +3,24 @@
 One row per (frame, track). Positions are float32 metres, or int16 centimetres in a file of encoding `centimetre` (whose
 confidences are rounded to hundredths); the reader gives metres either way, and any Parquet reader reads either.
 
-Layout: the match is cut into blocks of 15 minutes, never across periods; in a block, each track is one row group, in
-order of frames. Whoever wants one track reads one row group of 23 in each of six blocks; whoever wants a minute reads
-the row groups of one block. Measured with 3,105,000 rows (23 tracks, 90 minutes, 25 Hz), times in float32:
+Layout: the match is cut into blocks of 25 minutes, never across periods; in a block, each track is one row group, in
+order of frames. Whoever wants one track reads one row group of 23 in each of four blocks; whoever wants a minute reads
+the row groups of one block. Measured with 3,105,000 rows (23 tracks, 90 minutes, 25 Hz), times in float32, on two
+cores that others used, too:
 
 | a row group is | bytes a row, float32 / centimetres | one track, ms | one minute, ms | read for a minute |
 |---|---|---|---|---|
-| a track of a half | 8.81 / 2.29 | 6.7 | 12.8 | 1/2 |
-| **a track of 15 minutes** | 8.90 / 2.37 | 7.2 | 9.6 | 1/6 |
-| a track of 10 minutes | 8.94 / 2.42 | 8.6 | 8.0 | 1/10 |
-| a track of 5 minutes | 9.15 / 2.57 | 10.1 | 7.8 | 1/18 |
+| a track of a half | 8.54 / 2.27 | 12.5 | 17.1 | 1/2 |
+| **a track of 25 minutes** | 8.56 / 2.29 | 12.5 | 14.6 | 1/4 |
+| a track of 15 minutes | 8.62 / 2.35 | 13.5 | 14.1 | 1/6 |
+| a track of 10 minutes | 8.65 / 2.37 | 14.9 | 13.0 | 1/10 |
+| a track of 5 minutes | 8.87 / 2.52 | 17.8 | 12.9 | 1/18 |
 
 Shorter blocks read less for a minute but pay for the footer (half a megabyte at 5 minutes), which every reader takes
 first. Pages smaller than a row group would not help: neither polars nor pyarrow skips pages. Within a track, frames and
 times are delta encoded (nothing is left of them), centimetres and pixels too; float32 is split by bytes; what a track
-has once is in a dictionary; zstd takes the rest. The same rows and metadata give the same bytes, with the same pyarrow.
+has once is in a dictionary; zstd takes the rest, at level 15 (at level 6 float32 is 3 % larger, written in half of the
+time and read in the same). The same rows and metadata give the same bytes, with the same pyarrow.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from fotmate_assets.core.object_store import written_whole
 from fotmate_assets.vision.model import ObjectType, Orientation, Period, Pitch, Side
 
 if TYPE_CHECKING:
@@ -46,7 +50,7 @@ METADATA_KEY = "fotmate.trajectories"
 """Key of the file's metadata, JSON, among the Parquet file's key-value metadata."""
 VERSION = 1
 """Of that JSON."""
-BLOCK_MS = 15 * 60_000
+BLOCK_MS = 25 * 60_000
 _MOST_BLOCKS = 10_000
 """More than any period has."""
 _CENTIMETRES = 32_767
@@ -144,7 +148,12 @@ class FileMetadata:
     """Name and version; None where no detector was used."""
     tracker: str | None = None
     encoding: Encoding = "float32"
-    simulated: bool = False
+    simulated: bool | None = False
+    """True: no real match; None: nobody told."""
+    duration_s: float | None = None
+    """Of the periods together, by the source's own clock; None: what frame numbers and rate say."""
+    nominal_fps: float | None = None
+    """Frames per second where none is missing; None: `fps`."""
 
 
 def polars_schema() -> dict[str, pl.DataType]:
@@ -167,7 +176,7 @@ def write_trajectories(
 ) -> None:
     """Write `rows`, of `COLUMNS` in any order, to `path`, which holds the whole file or is not there.
 
-    An iterable gives rows in order of frames, in frames of any size: one block of 15 minutes is kept in memory. Raises
+    An iterable gives rows in order of frames, in frames of any size: one block of 25 minutes is kept in memory. Raises
     ValueError, naming row (0-based, as given) and column, for rows that do not fit the schema: missing or other columns
     or types, nulls, values that are not finite or not among those allowed, beyond int16 in centimetres, another match,
     a (frame, track_id) twice, frames that go back.
@@ -175,12 +184,8 @@ def write_trajectories(
     import polars as pl
 
     parts = [_in_order("frame", rows)] if isinstance(rows, pl.DataFrame) else rows
-    partial = path.with_name(f"{path.name}.partial")
-    try:
+    with written_whole(path) as partial:
         _write(partial, parts, replace(meta, encoding=encoding))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write(path: Path, parts: Iterable[pl.DataFrame], meta: FileMetadata) -> None:
@@ -361,6 +366,20 @@ def read_trajectories(
     told = rows.select(*dict.fromkeys(("frame", *names))).collect()
     # a block of the file is in order of (track, frame): the tracks of a frame keep their order
     return told.sort("frame", maintain_order=True).select(names)
+
+
+def in_blocks(source: Source, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The rows as `read_trajectories` gives them, a block at a time: a match need not be held whole. Of no rows, one
+    frame without any.
+    """
+    import polars as pl
+
+    clock = read_trajectories(source, columns=("period", "timestamp_ms"))
+    if clock.is_empty():
+        yield read_trajectories(source, columns=columns)
+    for period, end in clock.group_by("period").agg(pl.col("timestamp_ms").max()).sort("period").rows():
+        for start in range(0, end + 1, BLOCK_MS):
+            yield read_trajectories(source, period=period, from_ms=start, to_ms=start + BLOCK_MS, columns=columns)
 
 
 def read_metadata(source: Source) -> FileMetadata:

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -309,6 +310,38 @@ def test_an_upload_that_the_server_fails_is_passing_trouble(tmp_path: Path, monk
             store.put_file("a", tmp_path / "x")
     assert not is_storage_trouble(caught.value)
     assert is_storage_trouble(ClientError({"ResponseMetadata": {"HTTPStatusCode": 503}}, "PutObject"))  # type: ignore[typeddict-item]
+
+
+class CutsOff(BaseHTTPRequestHandler):
+    """Promises an object and breaks the connection in the middle of it."""
+
+    def do_HEAD(self) -> None:
+        self._promise()
+
+    def do_GET(self) -> None:
+        self._promise()
+        self.wfile.write(b"x" * 10)
+
+    def _promise(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.send_header("ETag", '"e"')
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def test_a_download_that_always_breaks_off_is_passing_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    with ThreadingHTTPServer(("127.0.0.1", 0), CutsOff) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        store = S3Store("s3://bucket", f"http://127.0.0.1:{server.server_port}", 1)
+        with pytest.raises(Exception, match=r".") as caught:
+            store.get_file("videos/m.mp4", tmp_path / "m.mp4")
+        server.shutdown()
+    assert is_storage_trouble(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_missing_keys_for_s3_are_said_at_once_and_are_no_passing_trouble(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from dagster import (
     DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
     Definitions,
     RunRequest,
     StaticPartitionsDefinition,
@@ -186,6 +188,25 @@ def test_what_is_owed_is_retried_when_it_is_due_and_not_before_and_once(
     assert request.tags[FAILURES_TAG] == ",".join(str(identifier) for identifier, _ in identifiers)
     assert [status for _, status in identifiers] == ["retrying", "retrying"]
     assert tick(instance, database) == NOTHING
+
+
+@pytest.mark.parametrize("status", [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTED])
+def test_a_run_that_lasts_for_hours_is_waited_for_and_is_no_dead_retry(
+    database: Database, instance: DagsterInstance, status: DagsterRunStatus
+) -> None:
+    owe(database, "a")
+    pass_minutes(database, 1)
+    (request,) = requests(instance, database)
+    run = DagsterRun("race_day", tags={"dagster/partition": "2025-05-31"}, status=status)
+    instance.add_run(run)
+    owe(database, "b", day="2025-05-30")
+    pass_minutes(database, 31)
+    assert [other.partition_key for other in requests(instance, database)] == ["2025-05-30"]
+    pass_minutes(database, 31)
+    assert database.execute("select attempts, status from ingestion_failures where document = 'a'") == [(1, "retrying")]
+    instance.delete_run(run.run_id)
+    assert "2025-05-31" in [other.partition_key for other in requests(instance, database)]
+    assert request.partition_key == "2025-05-31"
 
 
 def test_each_attempt_has_a_run_key_of_its_own_even_when_a_run_dies(

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fotmate_assets.vision.decoding import open_video
-from fotmate_assets.vision.detection import open_detector
+from fotmate_assets.vision.detection import DetectorError, open_detector
 from fotmate_assets.vision.detection.detector import file_version
 from fotmate_assets.vision.observations import Observations
 from fotmate_assets.vision.tracking import track
@@ -158,9 +158,21 @@ def test_its_version_tells_the_library_and_the_weights(weights: str) -> None:
     assert version.endswith(file_version(Path(weights)))
 
 
+def test_half_precision_is_another_version(weights: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that boxes seen in half precision are not taken for those of full. To load a network takes no GPU."""
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    full, half = (
+        open_detector("ultralytics", weights=weights, device="cuda", half=each).version for each in (False, True)
+    )
+    assert half != full
+    assert half.replace("half precision, ", "") == full
+
+
 def test_weights_that_are_no_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"a\.pt"):
+    with pytest.raises(DetectorError, match=r"a\.pt"):
         open_detector("ultralytics", weights=str(tmp_path / "a.pt"))
 
 
@@ -168,7 +180,7 @@ def test_weights_that_would_run_code_are_refused(tmp_path: Path) -> None:
     import torch
 
     torch.save({"model": Runs(str(tmp_path / "ran"))}, tmp_path / "a.pt")
-    with pytest.raises(ValueError, match=r"a\.pt"):
+    with pytest.raises(DetectorError, match=r"a\.pt"):
         open_detector("ultralytics", weights=str(tmp_path / "a.pt"))
     assert not (tmp_path / "ran").exists()
 
@@ -186,8 +198,8 @@ class Runs:
 def test_half_precision_and_cuda_are_refused_where_there_is_no_cuda(weights: str) -> None:
     import torch
 
-    with pytest.raises(ValueError, match="half"):
+    with pytest.raises(DetectorError, match="half"):
         open_detector("ultralytics", weights=weights, device="cpu", half=True)
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="cuda"):
+        with pytest.raises(DetectorError, match="cuda"):
             open_detector("ultralytics", weights=weights, device="cuda")

@@ -56,11 +56,21 @@ def test_what_cannot_be_used_is_told_and_does_not_stop_the_rest() -> None:
     found = arrivals(
         stored("a.mp4", "a.json", "b.mp4.part", "c c.mp4", "d.mp4", "d.mov", "e.mp4", "e.txt", "sub/f.mp4", ".mp4")
     )
-    assert list(found.matches) == ["a", "d"]
+    assert list(found.matches) == ["a"]
     told = "\n".join(found.strays)
-    for name in ("videos/b.mp4.part", "videos/c c.mp4", "videos/d.mov", "e: both", "videos/sub/f.mp4", "videos/.mp4"):
+    for name in ("videos/b.mp4.part", "videos/c c.mp4", "d: both", "e: both", "videos/sub/f.mp4", "videos/.mp4"):
         assert name in told
     assert len(found.strays) == 6
+
+
+def test_a_match_with_two_videos_is_not_taken_and_both_are_named() -> None:
+    for names in (("m.mkv", "m.mp4"), ("m.mp4", "m.mkv"), ("m.mp4", "m.MP4")):
+        found = arrivals(stored(*names, "m.json", "n.mp4", "n.json"))
+        assert list(found.matches) == ["n"]
+        (stray,) = found.strays
+        first, second = sorted(names)
+        assert stray == f"m: both videos/{first} and videos/{second} are there: which is to be taken?"
+        assert tick(found, {}, {}).waiting[0] == stray
 
 
 def test_a_file_of_any_name_is_known_by_its_ending() -> None:

@@ -116,7 +116,7 @@ def test_sides_and_parts_are_those_of_the_kits(ran: Ran) -> None:
 
 def test_every_check_passes(ran: Ran) -> None:
     evaluations = ran.result.get_asset_check_evaluations()
-    assert len(evaluations) == 8
+    assert len(evaluations) == 9
     assert [one.check_name for one in evaluations if not one.passed] == []
 
 
@@ -153,7 +153,7 @@ def test_a_second_run_changes_nothing_and_keeps_the_pictures(ran: Ran) -> None:
     assert after["outcome"].value == "unchanged"
     for name in ("sha256", "annotated_frame", "trails", "heat_map"):
         assert after[name] == before[name]
-    assert list(ran.house.folder.iterdir()) == []
+    assert list((ran.house.folder / "matches").iterdir()) == []
 
 
 def test_analysts_read_a_track_and_a_minute_from_the_bucket(ran: Ran) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dagster import RunRequest, SensorResult, SkipReason, build_sensor_context
+from dagster import DagsterRun, DagsterRunStatus, RunRequest, SensorResult, SkipReason, build_sensor_context
 
 from fotmate_assets.core.object_store import S3Store
 from fotmate_assets.core.recovery import failure_recovery
 from fotmate_assets.core.resources import ObjectStorage, Postgres
 from fotmate_assets.embedded.sample.clip import Clip
+from fotmate_assets.vision import status
+from fotmate_assets.vision.arrivals import arrivals
 from fotmate_assets.vision.automation import REPLAYS, video_arrival
 from fotmate_assets_tests.vision.house import House
 
@@ -68,6 +70,35 @@ def test_an_arrival_becomes_one_run_of_its_partition_in_the_queue_gpu(house: Hou
     assert daemon.tick() == []
     (again,) = daemon.tick()
     assert again.run_key != request.run_key
+
+
+def test_a_version_that_comes_back_is_asked_for_again(house: House, short_clip: Clip) -> None:
+    """Dagster starts no second run of a key: another one each time."""
+    daemon = Daemon(house)
+    keys = []
+    for content in (b"a", b"b", b"a"):
+        house.store.put("videos/m.json", content)
+        house.store.put_file("videos/m.mp4", short_clip.video)
+        assert daemon.tick() == []
+        keys += [request.run_key for request in daemon.tick()]
+    assert len(set(keys)) == 3
+
+
+def test_a_match_whose_run_died_is_asked_for_again_and_one_that_is_at_work_is_not(
+    house: House, short_clip: Clip
+) -> None:
+    house.upload("m", short_clip)
+    daemon = Daemon(house)
+    daemon.tick()
+    (first,) = daemon.tick()
+    version = arrivals(house.store.listing("videos/")).matches["m"].version
+    status.processing(house.database.engine, "m", "videos/m.mp4", version)
+    run = DagsterRun("vision_video", tags={"dagster/partition": "m"}, status=DagsterRunStatus.STARTED)
+    house.instance.add_run(run)
+    assert daemon.tick() == []
+    house.instance.report_run_failed(run)
+    (second,) = daemon.tick()
+    assert (second.partition_key, second.run_key == first.run_key) == ("m", False)
 
 
 def test_what_a_run_has_made_already_is_not_asked_for(house: House, short_clip: Clip) -> None:

@@ -102,7 +102,18 @@ def test_exact_landmarks_give_exact_places(names: Sequence[str]) -> None:
     places, _ = calibration.to_pitch(FRAMES, pixels)
     assert np.abs(places - PLACES).max() < 1e-3
     assert np.abs(calibration.to_image(0, PLACES) - pixels).max() < 1e-3
-    assert calibration.reprojection_error_px < 1e-3
+    error_px = calibration.reprojection_error_px
+    assert error_px is None if names is FOUR else error_px is not None and error_px < 1e-3
+
+
+def test_four_landmarks_tell_no_reprojection_error() -> None:
+    (four,) = calibrate(static(FOUR)).describe()["keyframes"]
+    assert four["reprojection_error_px"] is None
+    assert calibrate(static(FOUR)).describe()["reprojection_error_px"] is None
+    noise = np.random.default_rng(13).normal(0, 1, (len(TEN), 2))
+    both = calibrate(Sidecar((keyframe(FOUR, camera()), keyframe(TEN, camera(), noise, frame=9))))
+    assert both.fits[0].reprojection_error_px is None
+    assert both.reprojection_error_px == both.fits[1].reprojection_error_px is not None
 
 
 RIGHT_END = ("right_near_corner", "right_far_corner", "right_near_penalty_area_corner", "right_far_penalty_area_corner")
@@ -171,7 +182,7 @@ def test_the_error_of_each_point_follows_its_own_foot_noise() -> None:
 def test_noisier_landmarks_make_larger_errors_and_a_larger_reprojection_error() -> None:
     noise = np.random.default_rng(1).normal(0, 1, (len(SIXTEEN), 2))
     quiet, loud = calibrate(static(SIXTEEN, noise * 0.3)), calibrate(static(SIXTEEN, noise * 3))
-    assert loud.reprojection_error_px == pytest.approx(10 * quiet.reprojection_error_px, rel=0.05)
+    assert loud.reprojection_error_px == pytest.approx(10 * (quiet.reprojection_error_px or 0), rel=0.05)
     assert quiet.fits[0].sigma_px == 0.5
     assert 2 < loud.fits[0].sigma_px < 4
     ratio = loud.to_pitch([0], [(960, 540)], 0)[1] / quiet.to_pitch([0], [(960, 540)], 0)[1]
@@ -189,6 +200,7 @@ def test_the_reprojection_error_is_of_landmarks_left_out() -> None:
         clicked = seen(camera(), np.array([landmarks(Pitch())[name]])) + noise[i]
         put = without.to_image(0, [landmarks(Pitch())[name]])
         assert fit.left_out_px[i] == pytest.approx(np.hypot(*(clicked - put)[0]), abs=1e-3)
+    assert fit.reprojection_error_px is not None
     assert fit.reprojection_error_px > 1.2 * np.sqrt((fit.residuals_px**2).sum(axis=1).mean())
 
 
@@ -299,7 +311,7 @@ def test_a_landmark_that_the_others_hardly_fix_is_not_called_off() -> None:
     noise = np.random.default_rng(7).normal(0, 1.5, (5, 2))
     (fit,) = calibrate(static(names, noise)).fits
     assert np.isnan(fit.left_out_px).tolist() == [False, False, False, True, True]
-    assert np.isfinite(fit.reprojection_error_px)
+    assert fit.reprojection_error_px is not None
 
 
 def test_landmarks_clicked_in_a_real_picture_fit_to_a_pixel_or_two() -> None:
@@ -381,6 +393,17 @@ def test_the_error_between_keyframes_lies_between_theirs() -> None:
     assert error[5] ** 2 == pytest.approx((error[0] ** 2 + error[10] ** 2) / 2, rel=0.2)
 
 
+def test_the_error_between_keyframes_does_not_depend_on_a_homographys_scale() -> None:
+    frames = (keyframe(SIXTEEN, camera()), keyframe(SIXTEEN, camera(), frame=10))
+    calibration = calibrate(Sidecar(frames, between=Between.INTERPOLATE))
+    here, there = calibration.fits
+    scaled = replace(there, homography=5 * there.homography, factor=5 * there.factor)
+    numbers, pixels = np.arange(11), np.tile(seen(camera(), np.array([[20.0, 30.0]])), (11, 1))
+    _, error = calibration.to_pitch(numbers, pixels, 0)
+    _, again = replace(calibration, fits=(here, scaled)).to_pitch(numbers, pixels, 0)
+    assert again == pytest.approx(error, rel=1e-6)
+
+
 def test_points_of_many_frames_come_back_in_their_order() -> None:
     calibration = calibrate(pan(Between.INTERPOLATE))
     random = np.random.default_rng(9)
@@ -420,7 +443,8 @@ def test_the_worst_keyframe_gives_the_reprojection_error() -> None:
     frames = (keyframe(TEN, camera(), noise * 2), keyframe(TEN, camera(), noise * 0.1, frame=10))
     calibration = calibrate(Sidecar(frames))
     assert calibration.reprojection_error_px == calibration.fits[0].reprojection_error_px
-    assert calibration.reprojection_error_px > 5 * calibration.fits[1].reprojection_error_px
+    quiet, loud = calibration.fits[1].reprojection_error_px, calibration.reprojection_error_px
+    assert quiet is not None and loud is not None and loud > 5 * quiet
 
 
 def test_a_description_is_json_and_lets_positions_be_found_again() -> None:

@@ -14,6 +14,7 @@ import pytest
 from fotmate_assets.core.object_store import S3Store
 from fotmate_assets.embedded import stack
 from fotmate_assets.embedded.sample.clip import Clip
+from fotmate_assets.settings import Settings
 from fotmate_assets.vision.trajectories import read_metadata
 from fotmate_assets_tests.test_cli import Shell
 
@@ -67,6 +68,31 @@ def test_a_video_is_calibrated_from_a_draft_to_a_picture(short_clip: Clip, tmp_p
     assert not shell.home.exists(), "it starts no servers"
 
 
+def test_four_landmarks_are_not_said_to_fit_without_error(short_clip: Clip, tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home", tmp_path)
+    told = json.loads(short_clip.sidecar.read_bytes())
+    told["landmarks"] = told["landmarks"][:4]
+    sidecar = tmp_path / "four.json"
+    sidecar.write_text(json.dumps(told))
+    done = shell.run("vision", "calibrate", str(short_clip.video), "--sidecar", str(sidecar), "--picture", "look.png")
+    assert done.returncode == 0, done.stderr
+    assert "reprojection error cannot be told from four landmarks" in done.stdout.replace("\n", " ")
+
+
+def test_a_calibration_of_a_picture_of_another_size_is_not_drawn(short_clip: Clip, tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "home", tmp_path)
+    told = json.loads(short_clip.sidecar.read_bytes())
+    del told["region"]
+    for landmark in told["landmarks"]:
+        landmark["pixel"] = [3 * each for each in landmark["pixel"]]
+    sidecar = tmp_path / "large.json"
+    sidecar.write_text(json.dumps(told))
+    done = shell.run("vision", "calibrate", str(short_clip.video), "--sidecar", str(sidecar), "--picture", "look.png")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "large.json" in done.stderr and "is the calibration of another size?" in done.stderr.replace("\n", " ")
+    assert not (tmp_path / "look.png").exists()
+
+
 def test_a_file_that_is_no_video_cannot_be_calibrated(tmp_path: Path) -> None:
     (tmp_path / "final.mp4").write_bytes(b"no video")
     done = Shell(tmp_path / "home", tmp_path).run("vision", "calibrate", str(tmp_path / "final.mp4"))
@@ -102,7 +128,7 @@ def test_from_a_video_on_disk_to_trajectories_in_the_bucket(
     assert (meta.match_id, meta.stride, meta.frames) == ("cup_1", 2, 75)
     ((people,),) = shell.rows("select count(*) from player_metrics where match_id = 'cup_1'")
     assert int(str(people)) > 10
-    assert list((shell.home / "vision").iterdir()) == []
+    assert [path for path in (shell.home / "vision").rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.usefixtures("bucket_of_home")
@@ -111,19 +137,41 @@ def test_from_a_video_on_disk_to_trajectories_in_the_bucket(
     [
         (("vision", "upload", "../cup", "{video}"), "'../cup' is not a match id"),
         (("vision", "upload", "cup_2", "{video}", "{stray}"), "holiday.jpg is neither a video nor a part of one"),
+        (("vision", "upload", "cup_2", "{video}", "{other}"), "are both .mp4 of cup_2: which is to be taken?"),
         (("ingest", "video", "cup.2"), "'cup.2' is not a match id"),
     ],
 )
 def test_a_wrong_match_or_file_is_one_clear_line(
     shell: Shell, short_clip: Clip, bucket_of_home: S3Store, tmp_path: Path, command: tuple[str, ...], message: str
 ) -> None:
-    stray = tmp_path / "holiday.jpg"
+    stray, other = tmp_path / "holiday.jpg", tmp_path / "other.mp4"
     stray.write_bytes(b"a beach")
-    done = shell.run(*(part.format(video=short_clip.video, stray=stray) for part in command))
+    other.write_bytes(b"a match")
+    done = shell.run(*(part.format(video=short_clip.video, stray=stray, other=other) for part in command))
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr
     assert [key for key in bucket_of_home.keys("videos/") if "cup_1" not in key] == []
+
+
+def test_a_second_video_of_a_match_is_told_when_it_is_uploaded(
+    shell: Shell, bucket_of_home: S3Store, tmp_path: Path
+) -> None:
+    for name in ("one.mp4", "two.mkv"):
+        (tmp_path / name).write_bytes(b"a match")
+    done = shell.run("vision", "upload", "cup_4", str(tmp_path / "one.mp4"), str(tmp_path / "two.mkv"))
+    assert done.returncode == 0, done.stderr
+    assert "both videos/cup_4.mkv and videos/cup_4.mp4 are there" in done.stderr.replace("\n", " ")
+    assert "waits for" not in done.stderr
+    for ending in ("mp4", "mkv"):
+        bucket_of_home.delete(f"videos/cup_4.{ending}")
+
+
+def test_every_setting_of_the_wing_reaches_the_production_like_stack() -> None:
+    compose = (Path(__file__).parents[2] / "docker-compose.yml").read_text("utf-8")
+    passed = re.findall(r"^    (FOTMATE_VISION_\w+): ", compose, re.MULTILINE)
+    names = [f"FOTMATE_{name.upper()}" for name in Settings.model_fields if name.startswith("vision_")]
+    assert sorted(passed) == sorted(names)
 
 
 def test_a_match_that_nothing_arrived_of_fails_and_says_where_it_looked(shell: Shell, bucket_of_home: S3Store) -> None:

@@ -348,8 +348,11 @@ def test_two_processes_at_one_match_work_one_after_the_other(
         return RetryRequested(max_retries, seconds_to_wait=seconds_to_wait / 30)
 
     monkeypatch.setattr(assets, "RetryRequested", soon)
-    result = house.run(MATCH)
-    other.join()
+    try:
+        result = house.run(MATCH)
+    finally:
+        stop.go.set()
+        other.join()
     assert other.exitcode == 0
     assert result.success
     assert len(asked) >= 2

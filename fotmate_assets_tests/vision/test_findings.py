@@ -15,7 +15,7 @@ from fotmate_assets.core.model import Finding
 from fotmate_assets.core.object_store import LocalStore
 from fotmate_assets.vision import findings, status
 from fotmate_assets.vision.findings import stored
-from fotmate_assets.vision.model import storage_path
+from fotmate_assets.vision.model import Period, storage_path
 from fotmate_assets.vision.quality import quality_of
 from fotmate_assets.vision.trajectories import FileMetadata, write_trajectories
 from fotmate_assets_tests.databases import Database
@@ -29,6 +29,7 @@ LOOKS = (
     findings.speeds_human,
     findings.people_per_frame,
     findings.camera_calibrated,
+    findings.camera_stands_still,
 )
 
 Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
@@ -88,7 +89,7 @@ def test_nothing_is_found_in_a_sound_file(shelf: Shelf) -> None:
         (
             lambda rows: [one for one in rows if one["frame"] % 10 != 3],
             "frames_complete",
-            "90 frames have rows, of 100",
+            "90 frames have people, of 100 by rate and duration; the file has 1980 rows",
         ),
         (lambda rows: [one | {"x_m": one["x_m"] + 40} for one in rows], "people_on_the_pitch", "of the positions"),
         (
@@ -100,7 +101,7 @@ def test_nothing_is_found_in_a_sound_file(shelf: Shelf) -> None:
         (
             lambda rows: rows + [one | {"track_id": one["track_id"] + 100} for one in rows if one["track_id"] < 6],
             "people_per_frame",
-            "the median is 27",
+            "the median of those with any is 27",
         ),
     ],
 )
@@ -117,6 +118,47 @@ def test_what_is_wrong_with_the_rows_is_found_by_the_look_that_is_for_it(
 def test_a_calibration_that_does_not_fit_its_landmarks_is_found(shelf: Shelf) -> None:
     shelf.put(sound(), replace(META, calibration={"reprojection_error_px": 5.2}))
     assert list(shelf.found()) == ["camera_calibrated"]
+
+
+def test_a_calibration_that_cannot_be_checked_is_found_and_a_provider_has_none(shelf: Shelf) -> None:
+    shelf.put(sound(), replace(META, calibration={"reprojection_error_px": None}))
+    (finding,) = shelf.found()["camera_calibrated"]
+    assert finding.message == "four landmarks fit by themselves: the calibration cannot be checked"
+    shelf.put(sound(), replace(META, calibration=None, source="metrica"))
+    assert shelf.found() == {}
+
+
+@pytest.mark.parametrize("object_type", ["ball", "referee"])
+def test_neither_the_ball_nor_an_official_makes_a_frame_complete(shelf: Shelf, object_type: str) -> None:
+    rows = [one for one in sound() if one["frame"] >= 10]
+    shelf.put([*rows, *(row(frame, 40, object_type=object_type) for frame in range(100))])
+    found = shelf.found()
+    assert list(found) == ["frames_complete"]
+    assert found["frames_complete"][0].message.startswith("90 frames have people, of 100")
+
+
+def test_frames_that_the_source_lost_are_found_by_its_clock(shelf: Shelf) -> None:
+    shelf.put(sound(), replace(META, duration_s=4.2))
+    assert shelf.found() == {}
+    shelf.put(sound(), replace(META, duration_s=4.4))
+    assert shelf.found()["frames_complete"][0].message.startswith("100 frames have people, of 110")
+
+
+def test_more_frames_than_there_can_be_are_found(shelf: Shelf) -> None:
+    shelf.put(sound(), replace(META, periods=(Period(1, 0, 89),)))
+    assert shelf.found()["frames_complete"][0].message.startswith("100 frames have people, of 90")
+
+
+def test_frames_with_nobody_have_too_few_people(shelf: Shelf) -> None:
+    shelf.put([one for one in sound() if one["frame"] < 79])
+    message = shelf.found()["people_per_frame"][0].message
+    assert message == "79.0% of the frames have 18 to 26 people; the median of those with any is 22"
+
+
+def test_a_camera_that_moves_under_its_calibration_is_found(shelf: Shelf) -> None:
+    for shift, found in ((2.9, []), (3.1, ["camera_stands_still"]), (None, [])):
+        shelf.put(sound(), replace(META, calibration={"reprojection_error_px": 1.0, "camera_shift_px": shift}))
+        assert list(shelf.found()) == found
 
 
 def test_a_file_that_another_wrote_is_found(shelf: Shelf) -> None:

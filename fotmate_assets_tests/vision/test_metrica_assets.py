@@ -101,7 +101,7 @@ def test_dropped_files_become_trajectories_and_a_row_that_says_where(ran: Ran, k
     assert (meta.source, meta.match_id, meta.orientation) == ("metrica", kind, "home_away")
     assert {each.name for each in meta.files} == {f"videos/{kind}.{ending}" for ending in ROWS[kind]}
     assert ran.house.owed() == []
-    assert list(ran.house.folder.iterdir()) == []
+    assert list((ran.house.folder / "matches").iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["csv", "epts"])

@@ -180,6 +180,24 @@ def test_the_tracks_of_a_known_player_are_added_up_and_others_are_not() -> None:
     assert son["detected_share"] == pytest.approx(0.5, abs=0.001)
 
 
+def test_parts_of_the_rows_tell_what_the_whole_does() -> None:
+    """A sprint, a player and a track that are cut in two are one."""
+    rows = pl.concat(
+        [
+            track(at_speed([(3, 5), (9, 3), (3, 5)]), track_id=1, player_id="son"),
+            track(at_speed([(3, 5)]), track_id=2, player_id="son", start_s=30, is_detected=False),
+            track(at_speed([(2, 13)]), track_id=3),
+            track(at_speed([(2, 13)]), track_id=4, object_type="ball"),
+        ]
+    ).sort("frame", maintain_order=True)
+    whole = player_metrics(rows, 25)
+    assert whole["sprints"].to_list() == [1, 0]
+    assert whole["tracks"].to_list() == [2, 1]
+    cut = rows.height // 2
+    assert rows["frame"][cut] in range(25 * 5, 25 * 8)
+    assert player_metrics([rows[:cut], rows[cut:]], 25).equals(whole)
+
+
 def test_every_second_frame_tells_the_same() -> None:
     """A video that was looked at with a stride keeps its frame rate."""
     rows = track(at_speed([(3, 5), (8, 3), (3, 5)]))

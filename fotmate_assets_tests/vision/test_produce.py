@@ -60,7 +60,7 @@ def test_a_video_becomes_trajectories_where_storage_path_says(house: House, shor
     assert any(line.startswith("[1/1] frames 0 to 74") for line in lines)
     assert house.owed() == []
     release(house.desk(), "m_1")
-    assert not (house.folder / "m_1").exists()
+    assert not (house.folder / "matches" / "m_1").exists()
 
 
 def test_what_has_not_changed_is_left_as_it_is_and_what_has_is_made_anew(house: House, short_clip: Clip) -> None:
@@ -124,7 +124,7 @@ def test_a_bucket_that_goes_down_costs_no_computation(
     assert caught.value.verdict is Verdict.TRANSPORT
     assert house.status("m") == "failed"
     assert house.owed() == [("vision/trajectories", "m", "videos/m.mp4", "transport")]
-    (kept,) = [path for path in (house.folder / "m").iterdir() if path.suffix == ".parquet"]
+    (kept,) = [path for path in (house.folder / "matches" / "m").iterdir() if path.suffix == ".parquet"]
 
     with pytest.raises(SourceError, match="the bucket does not answer"):
         produce(desk, "m", print)
@@ -178,6 +178,50 @@ def test_half_an_arrival_and_none_are_told(house: House, short_clip: Clip) -> No
         produce(house.desk(), "m", print)
     assert caught.value.verdict is Verdict.EMPTY_UNEXPECTED
     assert house.status("m") == "failed"
+
+
+def test_trouble_of_this_machine_is_owed_and_not_blamed_on_the_video(house: House, short_clip: Clip) -> None:
+    house.upload("m", short_clip)
+    with pytest.raises(SourceError, match="FOTMATE_VISION_WEIGHTS") as caught:
+        produce(house.desk(detector="onnx"), "m", print)
+    assert caught.value.verdict is Verdict.TRANSPORT
+    assert house.owed() == [("vision/trajectories", "m", "videos/m.mp4", "transport")]
+    assert house.status("m") == "failed"
+    house.folder.joinpath("matches").rename(house.folder / "set aside")
+    house.folder.joinpath("matches").write_text("in the way")
+    with pytest.raises(SourceError, match="Error"):
+        produce(house.desk(), "m", print)
+    assert [row[3] for row in house.owed()] == ["transport"]
+
+
+def test_what_a_match_leaves_on_the_disk_is_its_present_version_and_nothing_of_what_is_no_video(
+    house: House, short_clip: Clip
+) -> None:
+    house.upload("m", short_clip)
+
+    def dies(line: str) -> None:
+        if line.startswith("following"):
+            raise Killed
+
+    told = json.loads(short_clip.sidecar.read_bytes())
+    for length in (105, 104):
+        house.store.put("videos/m.json", json.dumps(told | {"pitch": {"length_m": length, "width_m": 68}}).encode())
+        with pytest.raises(Killed):
+            produce(house.desk(), "m", dies)
+    place = house.folder / "matches" / "m"
+    assert sorted(path.name for path in (place / "parts").rglob("m.*")) == ["m.json", "m.mp4"]
+    house.store.put("videos/m.mp4", b"no video")
+    with pytest.raises(SourceError, match=r"videos/m\.mp4"):
+        produce(house.desk(), "m", print)
+    assert not place.exists()
+
+
+def test_no_match_reaches_the_weights(house: House) -> None:
+    weights = house.folder / "weights" / "yolo.onnx"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"w")
+    release(house.desk(), "weights")
+    assert weights.exists()
 
 
 def test_a_match_id_cannot_leave_its_folder(house: House) -> None:

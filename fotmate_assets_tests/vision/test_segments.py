@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,14 @@ import av
 import numpy as np
 import pytest
 
+from fotmate_assets.embedded.sample.clip.camera import Camera, main_stand
+from fotmate_assets.vision.calibration import calibrate
 from fotmate_assets.vision.decoding import open_video
 from fotmate_assets.vision.detection import Detector
-from fotmate_assets.vision.model import Between, Keyframe, Landmark, Period, Sidecar
+from fotmate_assets.vision.model import Between, Keyframe, Landmark, Period, Pitch, Sidecar
 from fotmate_assets.vision.observations import Detections, Observations
-from fotmate_assets.vision.segments import Segment, kept_under, observe, segments
+from fotmate_assets.vision.pitch import landmarks
+from fotmate_assets.vision.segments import Region, Segment, UnfitError, check_view, kept_under, observe, segments
 
 if TYPE_CHECKING:
     from fotmate_assets.vision.observations import Image
@@ -105,8 +109,95 @@ def test_a_camera_that_moves_all_the_time_is_not_cut_at_its_keyframes() -> None:
 
 def test_a_period_beyond_the_end_of_the_video_is_refused() -> None:
     for periods in ((Period(1, 0, 100),), (Period(1, 0, 49), Period(2, 100))):
-        with pytest.raises(ValueError, match="and the video has 100"):
+        with pytest.raises(UnfitError, match="and the video has 100"):
             segments(100, 25.0, Sidecar(STILL.keyframes, periods=periods))
+
+
+def test_a_stride_below_one_is_refused_and_no_fault_of_the_sidecars() -> None:
+    for stride in (0, -1):
+        with pytest.raises(ValueError, match="stride") as caught:
+            segments(100, 25.0, STILL, stride)
+        assert not isinstance(caught.value, UnfitError)
+
+
+NAMES = (
+    *("left_near_corner", "right_near_corner", "left_far_corner", "right_far_corner", "halfway_near", "halfway_far"),
+    *("left_near_penalty_area_corner", "right_near_penalty_area_corner", "centre_spot", "right_penalty_spot"),
+)
+
+
+def filmed_at(size: tuple[int, int], names: Sequence[str] = NAMES) -> Sidecar:
+    """What is told beside a video of that size whose camera sees the whole pitch."""
+    places, camera = landmarks(Pitch()), main_stand(size)
+    marks = []
+    for name in names:
+        x_px, y_px = camera.project(places[name])
+        marks.append(Landmark(*places[name], float(x_px), float(y_px), name))
+    return Sidecar((Keyframe(0, tuple(marks)),))
+
+
+def checked(sidecar: Sidecar, size: tuple[int, int], region: Region | None = None) -> None:
+    check_view(sidecar, calibrate(sidecar), region or (0, 0, *size), *size)
+
+
+def test_a_calibration_of_the_pictures_own_size_is_taken() -> None:
+    for size in ((3840, 2160), (1920, 1080), (848, 478)):
+        checked(filmed_at(size), size)
+
+
+@pytest.mark.parametrize(
+    ("of", "size"),
+    [
+        ((3840, 2160), (1920, 1080)),
+        ((1920, 1080), (1280, 720)),
+        ((1920, 1080), (848, 478)),
+        ((1280, 720), (640, 360)),
+    ],
+)
+def test_a_calibration_of_a_larger_picture_is_refused(of: tuple[int, int], size: tuple[int, int]) -> None:
+    with pytest.raises(UnfitError, match=f"outside of the picture of {size[0]} x {size[1]} pixels.*another size"):
+        checked(filmed_at(of), size)
+
+
+def test_a_landmark_may_be_told_a_little_outside_of_the_picture_but_not_far() -> None:
+    sidecar, camera = filmed_at((1920, 1080)), main_stand((1920, 1080))
+    for x_px, is_taken in ((-950.0, True), (-970.0, False), (2870.0, True), (2890.0, False)):
+        x_m, y_m = place_at(camera, x_px, 700.0)
+        told = replace(sidecar.keyframes[0], landmarks=(*sidecar.keyframes[0].landmarks, Landmark(x_m, y_m, x_px, 700)))
+        if is_taken:
+            checked(Sidecar((told,)), (1920, 1080))
+        else:
+            with pytest.raises(UnfitError, match=r"m at \[-?\d+, 700\] is far outside"):
+                checked(Sidecar((told,)), (1920, 1080))
+
+
+def place_at(camera: Camera, x_px: float, y_px: float) -> tuple[float, float]:
+    x, y, depth = np.linalg.solve(camera.homography, [x_px, y_px, 1.0])
+    return float(x / depth), float(y / depth)
+
+
+def test_a_calibration_that_has_the_whole_pitch_out_of_view_is_refused() -> None:
+    camera = main_stand((1920, 1080))
+    pixels = [(700.0, 950.0), (1300.0, 950.0), (800.0, 1060.0), (1400.0, 1070.0)]
+    marks = tuple(Landmark(*place_at(camera, *pixel), *pixel) for pixel in pixels)
+    sidecar = Sidecar((Keyframe(0, marks),))
+    checked(sidecar, (1920, 1080))
+    below = tuple(replace(mark, y_px=mark.y_px - 930) for mark in marks)
+    with pytest.raises(UnfitError, match="the whole pitch is outside of the picture of 1920 x 1080"):
+        checked(Sidecar((Keyframe(0, below),)), (1920, 1080))
+
+
+def test_each_keyframe_is_looked_at() -> None:
+    frames = (filmed_at((1920, 1080)).keyframes[0], replace(filmed_at((3840, 2160)).keyframes[0], frame=50))
+    for between in Between:
+        with pytest.raises(UnfitError, match=r"keyframe 50"):
+            checked(Sidecar(frames, between=between), (1920, 1080))
+
+
+@pytest.mark.parametrize("region", [(0, 0, 0, 1080), (0, 500, 1920, 500), (0, 0, 1922, 1080), (0, 0, 1920, 1082)])
+def test_a_region_that_is_empty_or_not_inside_the_picture_is_refused(region: Region) -> None:
+    with pytest.raises(UnfitError, match=r"the region \[0, "):
+        checked(filmed_at((1920, 1080)), (1920, 1080), region)
 
 
 def test_a_run_that_died_is_continued_and_comes_out_the_same(video: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from fotmate_assets.vision.trajectories import (
 )
 
 FPS = 5
-HALF_MS = 20 * 60_000
+HALF_MS = 30 * 60_000
 META = FileMetadata(
     match_id="match-1",
     fps=FPS,
@@ -51,7 +51,7 @@ META = FileMetadata(
 
 
 def match(tracks: int = 4, seed: int = 0) -> pl.DataFrame:
-    """Two halves of twenty minutes; the ball is the last track; track 2 comes late; boxes here and there."""
+    """Two halves of thirty minutes; the ball is the last track; track 2 comes late; boxes here and there."""
     random = np.random.default_rng(seed)
     times = np.arange(0, HALF_MS, 1000 // FPS)
     frames = len(times)
@@ -191,11 +191,11 @@ def test_a_row_group_is_one_track_in_one_block_of_one_period(tmp_path: Path, row
         groups.append(bounds)
         for low, high in bounds[:2]:
             assert low == high
-    # two halves of a block of 15 minutes and one of 5
+    # two halves of a block of 25 minutes and one of 5
     assert [track for (track, _), _, _ in groups] == [1, 2, 3, 4] * 4
     assert {(low, high) for _, _, (low, high) in groups if low > 0} == {
-        (15 * 60_000, HALF_MS - 200),
-        (140_200, 15 * 60_000 - 200),  # track 2 comes late
+        (25 * 60_000, HALF_MS - 200),
+        (140_200, 25 * 60_000 - 200),  # track 2 comes late
     }
 
 
@@ -269,7 +269,7 @@ def test_a_track_twice_in_a_frame_is_refused(tmp_path: Path, rows: pl.DataFrame)
 
 def test_a_frame_that_goes_back_is_refused(tmp_path: Path, rows: pl.DataFrame) -> None:
     later, earlier = rows.filter(pl.col("period") == 2), rows.filter(pl.col("period") == 1)
-    with pytest.raises(ValueError, match=f"row {later.height} column frame: 0 is not after frame 11999"):
+    with pytest.raises(ValueError, match=f"row {later.height} column frame: 0 is not after frame 17999"):
         write_trajectories(tmp_path / "t.parquet", iter([later, earlier]), META)
 
 

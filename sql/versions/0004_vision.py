@@ -69,7 +69,7 @@ def upgrade() -> None:
             nullable=False,
             comment="False: faster than 12 m/s, or further than 250 m a minute over a minute or longer.",
         ),
-        sa.Column("is_simulated", sa.Boolean(), nullable=False, comment="True: no real match."),
+        sa.Column("is_simulated", sa.Boolean(), nullable=True, comment="True: no real match; null: nobody told."),
         sa.Column(
             "computed_at",
             sa.DateTime(timezone=True),
@@ -107,7 +107,7 @@ def upgrade() -> None:
             "is_simulated",
             sa.Boolean(),
             nullable=True,
-            comment="True: no real match is shown; null before that is known.",
+            comment="True: no real match is shown; null: nobody told, or not read yet.",
         ),
     )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fotmate_assets.vision.detection.background import BackgroundDetector
-from fotmate_assets.vision.detection.detector import Detector
+from fotmate_assets.vision.detection.detector import Detector, DetectorError
 from fotmate_assets.vision.detection.onnx import OnnxDetector
 from fotmate_assets.vision.detection.ultralytics import UltralyticsDetector
 
-__all__ = ["Detector", "open_detector"]
+__all__ = ["Detector", "DetectorError", "open_detector"]
 
 
 def open_detector(
@@ -17,24 +17,22 @@ def open_detector(
     device: str = "auto",
     half: bool = False,
     batch: int = 1,
-    confidence: float | None = None,
 ) -> Detector:
     """A fresh detector, which shares no state with another.
 
-    `name` is `background` (a static camera; it has no network, so the other arguments but `confidence` do not concern
-    it), `onnx` or `ultralytics`; `weights` a local file; `device` `auto`, `cpu` or `cuda`; `confidence` the least that
-    is kept (0 to 1; None: what suits the detector). Raises ValueError for an unknown name, weights or a device that are
-    not there, and ModuleNotFoundError, telling what to install, where the extra is missing.
+    `name` is `background` (a static camera; it has no network, so the other arguments do not concern it), `onnx` or
+    `ultralytics`; `weights` a local file; `device` `auto`, `cpu` or `cuda`. Raises DetectorError for an unknown name,
+    for weights or a device that are not there, and, telling what to install, where the extra is missing.
     """
     if device not in {"auto", "cpu", "cuda"}:
-        raise ValueError(f"device {device!r} is none of auto, cpu, cuda")
+        raise DetectorError(f"device {device!r} is none of auto, cpu, cuda")
     if batch < 1:
-        raise ValueError(f"batch {batch} is less than 1")
+        raise DetectorError(f"batch {batch} is less than 1")
     match name:
         case "background":
-            return BackgroundDetector(confidence)
+            return BackgroundDetector()
         case "onnx":
-            return OnnxDetector(weights, device=device, half=half, batch=batch, confidence=confidence)
+            return OnnxDetector(weights, device=device, half=half, batch=batch)
         case "ultralytics":
-            return UltralyticsDetector(weights, device=device, half=half, batch=batch, confidence=confidence)
-    raise ValueError(f"detector {name!r} is none of background, onnx, ultralytics")
+            return UltralyticsDetector(weights, device=device, half=half, batch=batch)
+    raise DetectorError(f"detector {name!r} is none of background, onnx, ultralytics")

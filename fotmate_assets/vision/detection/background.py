@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fotmate_assets.vision.detection.detector import CONFIDENCE, DetectorError
 from fotmate_assets.vision.detection.shapes import Body, Size, people_in
 from fotmate_assets.vision.observations import Detections
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     Levels = NDArray[np.uint8]
 
 _SAMPLES = 48
-_CONFIDENCE = 0.1
 _NOISE = 5.0
 """A difference counts from so many standard deviations of the noise on."""
 _LEAST_LEVELS = 14.0
@@ -59,25 +59,23 @@ class BackgroundDetector:
     samples = _SAMPLES
     batch = 1
 
-    def __init__(self, confidence: float | None = None) -> None:
-        """`confidence`: the least that is kept; None: 0.1."""
+    def __init__(self) -> None:
         import cv2
 
         self.version = f"background 1, opencv {cv2.__version__}"
-        self._confidence = _CONFIDENCE if confidence is None else confidence
         self._scene: _Scene | None = None
 
     def prepare(self, images: Sequence[Image]) -> None:
-        """Learn the empty scene and people's sizes. Raises ValueError for fewer than three images."""
+        """Learn the empty scene and people's sizes. Raises DetectorError for fewer than three images."""
         if len(images) < 3:
-            raise ValueError(f"{len(images)} images do not tell what stands still: three are needed")
+            raise DetectorError(f"{len(images)} images do not tell what stands still: three are needed")
         self._scene = _Scene(images)
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """People in each image. Raises ValueError before `prepare`."""
         if self._scene is None:
             raise ValueError("prepare comes before detect")
-        return [self._scene.people(image, self._confidence) for image in images]
+        return [self._scene.people(image) for image in images]
 
 
 class _Scene:
@@ -111,7 +109,7 @@ class _Scene:
             self._size = Size.learnt(np.concatenate(blobs), self._size)
         self._body = Body.learnt(zip(masks, blobs, strict=True), self._size)
 
-    def people(self, image: Image, confidence: float) -> Detections:
+    def people(self, image: Image) -> Detections:
         """Boxes of the people in an image; one is trusted the more, the more it stands out."""
         import numpy as np
 
@@ -121,7 +119,7 @@ class _Scene:
         found = np.clip(np.reshape(boxes, (-1, 4)) + _INSIDE_PX, 0, [width, height, width, height])
         trust = np.array([_trust(mask, contrast, self._least, box) for box in found], np.float32)
         order = np.argsort(-trust, kind="stable")
-        order = order[trust[order] >= confidence]
+        order = order[trust[order] >= CONFIDENCE]
         return Detections(found[order].astype(np.float32), trust[order], np.zeros(len(order), bool))
 
     def _differences(self, image: Image) -> tuple[Mask, Levels]:

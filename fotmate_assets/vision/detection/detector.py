@@ -18,11 +18,17 @@ PEOPLE = frozenset({"person", "player", "players", "goalkeeper", "goalie", "keep
 """Names, in lower case, by which networks call people."""
 BALLS = frozenset({"ball", "sports ball", "football", "soccer ball"})
 CONFIDENCE = 0.1
-"""Networks' detections below it are left out; the trackers make use of weak ones."""
+"""Detections below it are left out; the trackers make use of weak ones."""
 OVERLAP = 0.7
 """Two boxes of one kind whose intersection over union is above it are of the same person."""
 MOST = 300
 """Detections kept per image, the most confident ones."""
+
+
+class DetectorError(ValueError):
+    """What a detector cannot work with: settings, a device, weights or a library that are not there or do not serve, or
+    too few images to learn from.
+    """
 
 
 class Detector(Protocol):
@@ -38,7 +44,9 @@ class Detector(Protocol):
 
     @property
     def version(self) -> str:
-        """The library and its version, the weights' file name and sha256: what decides the boxes."""
+        """The library and its version, half precision where it is used, the weights' file name and sha256: what decides
+        the boxes.
+        """
         ...
 
     @property
@@ -52,7 +60,7 @@ class Detector(Protocol):
         ...
 
     def prepare(self, images: Sequence[Image]) -> None:
-        """Learn a segment's background. Raises ValueError for no images where some are wanted."""
+        """Learn a segment's background. Raises DetectorError for too few images where some are wanted."""
         ...
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
@@ -61,14 +69,14 @@ class Detector(Protocol):
 
 
 def chosen_weights(weights: str | None) -> Path:
-    """The file of a network's weights. Raises ValueError, naming the setting, where there is none: nothing is ever
-    downloaded.
+    """The file of a network's weights. Raises DetectorError, naming the setting, where there is none: nothing is
+    ever downloaded.
     """
     if not weights:
-        raise ValueError("this detector needs weights: set FOTMATE_VISION_WEIGHTS to their file")
+        raise DetectorError("this detector needs weights: set FOTMATE_VISION_WEIGHTS to their file")
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise ValueError(f"FOTMATE_VISION_WEIGHTS: no file {weights!r}; weights are never downloaded")
+        raise DetectorError(f"FOTMATE_VISION_WEIGHTS: no file {weights!r}; weights are never downloaded")
     return path
 
 
@@ -79,13 +87,13 @@ def file_version(path: Path) -> str:
 
 
 def class_kinds(names: Mapping[int, str]) -> dict[int, bool]:
-    """The classes of a network that are wanted: for each whether it is the ball. Raises ValueError where none is of
-    people.
+    """The classes of a network that are wanted: for each whether it is the ball. Raises DetectorError where none is
+    of people.
     """
     kinds = {number: name.strip().lower() in BALLS for number, name in names.items() if name.strip().lower() in BALLS}
     people = [number for number, name in names.items() if name.strip().lower() in PEOPLE]
     if not people:
-        raise ValueError(f"the weights know no people, only {', '.join(sorted(names.values())[:10])}")
+        raise DetectorError(f"the weights know no people, only {', '.join(sorted(names.values())[:10])}")
     return kinds | dict.fromkeys(people, False)
 
 

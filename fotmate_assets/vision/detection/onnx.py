@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fotmate_assets.vision.detection.detector import (
     CONFIDENCE,
+    DetectorError,
     batches,
     chosen_weights,
     class_kinds,
@@ -43,43 +44,43 @@ class OnnxDetector:
     name = "onnx"
     samples = 0
 
-    def __init__(
-        self, weights: str | None, *, device: str, half: bool, batch: int, confidence: float | None = None
-    ) -> None:
-        """Load the network. Raises ValueError for weights or a device that are not there or cannot be used."""
+    def __init__(self, weights: str | None, *, device: str, half: bool, batch: int) -> None:
+        """Load the network. Raises DetectorError for weights or a device that are not there or cannot be used."""
         import numpy as np
         import onnxruntime
 
         path = chosen_weights(weights)
         self.version = f"onnxruntime {onnxruntime.__version__}, {file_version(path)}"
-        self._confidence = CONFIDENCE if confidence is None else confidence
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(len(os.sched_getaffinity(0)), _THREADS)
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        providers = _providers(device)
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:
-            raise ValueError(f"{path.name} is no network that onnxruntime can run: {error}") from error
+            raise DetectorError(f"{path.name} is no network that onnxruntime can run: {error}") from error
         if device == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
-            raise ValueError("device cuda: onnxruntime could not start on it")
+            raise DetectorError("device cuda: onnxruntime could not start on it")
         (entry, *others) = self._session.get_inputs()
         if others or len(entry.shape) != 4 or entry.shape[1] not in {3, "3"}:
-            raise ValueError(f"{path.name} does not take images: its input is {entry.shape}")
+            raise DetectorError(f"{path.name} does not take images: its input is {entry.shape}")
         if half and entry.type != "tensor(float16)":
-            raise ValueError(f"{path.name} computes in single precision: export it with half=True for half precision")
+            raise DetectorError(
+                f"{path.name} computes in single precision: export it with half=True for half precision"
+            )
         self._input = entry.name
         self._type = np.float16 if entry.type == "tensor(float16)" else np.float32
         many, _, self._height, self._width = (size if isinstance(size, int) else None for size in entry.shape)
         if many not in {None, 1}:
-            raise ValueError(f"{path.name} takes {many} images at a time: export it for one, or with dynamic=True")
+            raise DetectorError(f"{path.name} takes {many} images at a time: export it for one, or with dynamic=True")
         self.batch = batch if many is None else 1
         told = self._session.get_modelmeta().custom_metadata_map
         names = _names(told.get("names", ""))
         try:
             self._kinds = class_kinds(names)
-        except ValueError as error:
-            raise ValueError(f"{path.name}: {error}") from error
+        except DetectorError as error:
+            raise DetectorError(f"{path.name}: {error}") from error
         self._classes = len(names)
         self._end_to_end = {"true": True, "false": False}.get(told.get("end2end", "").lower())
 
@@ -120,7 +121,7 @@ class OnnxDetector:
         import numpy as np
 
         boxes, scores, classes = self._rows(rows)
-        wanted = (scores >= self._confidence) & np.isin(classes, list(self._kinds))
+        wanted = (scores >= CONFIDENCE) & np.isin(classes, list(self._kinds))
         boxes = (boxes[wanted] - np.array(corner * 2, np.float32)) / scale
         is_ball = np.array([self._kinds[number] for number in classes[wanted].tolist()], bool)
         height, width = image.shape[:2]
@@ -140,7 +141,7 @@ class OnnxDetector:
         if rows.shape[1] == 5 + self._classes:
             scores = scores[:, 1:] * scores[:, :1]
         elif rows.shape[1] != 4 + self._classes:
-            raise ValueError(f"an output of {count}x{columns} is no YOLO's of {self._classes} classes")
+            raise DetectorError(f"an output of {count}x{columns} is no YOLO's of {self._classes} classes")
         classes = scores.argmax(axis=1)
         half_sizes = rows[:, 2:4] / 2
         corners = np.concatenate([rows[:, :2] - half_sizes, rows[:, :2] + half_sizes], axis=1)
@@ -152,12 +153,12 @@ def _providers(device: str) -> list[str]:
 
     has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     if device == "cuda" and not has_cuda:
-        raise ValueError("device cuda: this onnxruntime has no CUDA (it is in the package onnxruntime-gpu)")
+        raise DetectorError("device cuda: this onnxruntime has no CUDA (it is in the package onnxruntime-gpu)")
     return ["CUDAExecutionProvider"] * (has_cuda and device != "cpu") + ["CPUExecutionProvider"]
 
 
 def _names(told: str) -> dict[int, str]:
-    """Class names as the metadata tells them. Raises ValueError where it tells none."""
+    """Class names as the metadata tells them. Raises DetectorError where it tells none."""
     try:
         names = ast.literal_eval(told)
     except (ValueError, SyntaxError):
@@ -165,5 +166,5 @@ def _names(told: str) -> dict[int, str]:
     if isinstance(names, list):
         names = dict(enumerate(names))
     if not names or not isinstance(names, dict):
-        raise ValueError("the weights do not tell their classes (metadata `names`): export them with ultralytics")
+        raise DetectorError("the weights do not tell their classes (metadata `names`): export them with ultralytics")
     return {int(number): str(name) for number, name in names.items()}

@@ -14,6 +14,7 @@ from fotmate_assets.vision.detection.detector import (
     CONFIDENCE,
     MOST,
     OVERLAP,
+    DetectorError,
     batches,
     chosen_weights,
     class_kinds,
@@ -34,11 +35,9 @@ class UltralyticsDetector:
     name = "ultralytics"
     samples = 0
 
-    def __init__(
-        self, weights: str | None, *, device: str, half: bool, batch: int, confidence: float | None = None
-    ) -> None:
-        """Load the network. Raises ValueError for weights or a device that are not there, ModuleNotFoundError where
-        the extra is not installed.
+    def __init__(self, weights: str | None, *, device: str, half: bool, batch: int) -> None:
+        """Load the network. Raises DetectorError for weights or a device that are not there or cannot be used, and
+        where the extra is not installed.
         """
         path = chosen_weights(weights)
         library = _library()
@@ -46,20 +45,22 @@ class UltralyticsDetector:
 
         has_cuda = torch.cuda.is_available()
         if device == "cuda" and not has_cuda:
-            raise ValueError("device cuda: PyTorch finds none on this machine")
+            raise DetectorError("device cuda: PyTorch finds none on this machine")
         self._device = "cuda:0" if has_cuda and device != "cpu" else "cpu"
         if half and self._device == "cpu":
-            raise ValueError("half precision needs the device cuda")
+            raise DetectorError("half precision needs the device cuda")
         try:
             self._model = library.YOLO(str(path.resolve()))
         except Exception as error:
-            raise ValueError(f"{path.name} holds no weights that ultralytics can load: {error}") from error
-        self.version = f"ultralytics {library.__version__}, torch {torch.__version__}, {file_version(path)}"
+            raise DetectorError(f"{path.name} holds no weights that ultralytics can load: {error}") from error
+        self.version = (
+            f"ultralytics {library.__version__}, torch {torch.__version__}, "
+            f"{'half precision, ' if half else ''}{file_version(path)}"
+        )
         self.batch = batch if self._device != "cpu" else 1
         """One on a CPU: more is no faster there, and rounds otherwise."""
         self._kinds = class_kinds(self._model.names)
         self._half = half
-        self._confidence = CONFIDENCE if confidence is None else confidence
 
     def prepare(self, images: Sequence[Image]) -> None:
         """Nothing: each image is judged by itself."""
@@ -76,7 +77,7 @@ class UltralyticsDetector:
             list(images),
             imgsz=[-(-height // _STRIDE) * _STRIDE, -(-width // _STRIDE) * _STRIDE],
             batch=len(images),
-            conf=self._confidence,
+            conf=CONFIDENCE,
             iou=OVERLAP,
             max_det=MOST,
             classes=sorted(self._kinds),
@@ -96,7 +97,7 @@ class UltralyticsDetector:
 @cache
 def _library() -> Any:
     """ultralytics, imported so that it asks no host, installs nothing, unpickles only weights, and writes
-    into a folder of this process alone. Raises ModuleNotFoundError, telling what to install.
+    into a folder of this process alone. Raises DetectorError, telling what to install.
     """
     import cv2
 
@@ -113,7 +114,7 @@ def _library() -> Any:
     try:
         import ultralytics
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise DetectorError(
             "the detector ultralytics is not installed: uv sync --extra vision (its licence is AGPL-3.0)"
         ) from error
     cv2.setNumThreads(threads)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fotmate_assets.vision.model import Kits, ObjectType, Pitch, Side
+from fotmate_assets.vision.pitch import GOAL_WIDTH_M, PENALTY_AREA_M
 from fotmate_assets.vision.team.shirts import LIGHTNESS
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ MIN_COLOUR = 0.2
 """The least time that a goalkeeper's or the referee's colour is seen, as a share of the video's."""
 INSIDE_M, OUTSIDE_M = 1.0, 2.0
 """Who is mostly this far within the lines is no assistant referee; this far beyond them, no player."""
-PENALTY_AREA_M = 16.5, 40.32
 AROUND_M = 6.0
 """A goalkeeper's ground: the penalty area and this much around it."""
 OVERLAP = 0.2
@@ -121,8 +121,9 @@ def _people(rows: pl.DataFrame, pitch: Pitch) -> _People:
     import polars as pl
 
     x, y = pl.col("x_m").abs(), pl.col("y_m").abs()
-    deep, wide = PENALTY_AREA_M
-    on_ground = (x >= pitch.length_m / 2 - deep - AROUND_M) & (y <= wide / 2 + AROUND_M)
+    on_ground = (x >= pitch.length_m / 2 - PENALTY_AREA_M - AROUND_M) & (
+        y <= GOAL_WIDTH_M / 2 + PENALTY_AREA_M + AROUND_M
+    )
     found = (
         rows.group_by("track")
         .agg(

@@ -83,6 +83,7 @@ class ProviderTracking:
             "orientation": self.orientation,
             "tracks": tuple(people),
             "notes": self.notes,
+            "simulated": None,
         }
 
     def blocks(self, match_id: str) -> Iterator[pl.DataFrame]:

@@ -313,6 +313,8 @@ def after_detection(paths: list[Path], sidecar: Sidecar, calibration: Calibratio
     writing = time.process_time()
     write_trajectories(out, rows, metadata_of(len(seen.frames) / FPS / 60))
     spent["write"] += time.process_time() - writing
+    import polars as pl
+
     stored_rows = pl.scan_parquet(out).select(pl.len()).collect().item()
     values |= {f"match_{stage}_s": of_stage for stage, of_stage in spent.items()}
     values |= {"match_after_s": time.process_time() - started, "match_peak_mb": peak_mb()}

@@ -1,6 +1,6 @@
 """One match's trajectories, from what arrived in the bucket to the file in it: the unit of work.
 
-    videos/{match_id}.*  ->  matches/{match_id}/ on disk: parts, segments, the finished file  ->  tracking/{match_id}/...
+    videos/{match_id}.*  ->  matches/{match_id}/ on disk: parts, segments, the finished file  ->  tracking/{match_id}/
 
 `tracking_files` says how far it is. What is computed stays in the folder until it is stored: a run that died, or that
 could not reach the bucket, is continued by the next one.

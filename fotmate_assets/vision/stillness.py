@@ -23,7 +23,7 @@ WIDTH_PX = 960
 
 
 def camera_shift_px(video: Video, sidecar: Sidecar, region: Region, cut: Sequence[Segment]) -> float | None:
-    """The farthest that the picture moves while one calibration holds, in pixels; None for a camera that is said to move.
+    """How far the picture moves while one calibration holds, in pixels; None where the camera is said to move.
 
     By phase correlation (Kuglin and Hines 1975) of the region looked at: players and shadows move, the picture stays.
     """

@@ -89,13 +89,13 @@ def test_severities_are_as_declared() -> None:
 
 
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.look.__name__)
-def test_a_good_season_passes(season: League, check: Check) -> None:
+def test_a_good_season_passes(season: League, check: Check[Connection]) -> None:
     with season.database.engine.connect() as connection:
         assert check.look(connection, KEY) == []
 
 
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.look.__name__)
-def test_a_season_without_a_row_is_an_error_of_one_check_only(season: League, check: Check) -> None:
+def test_a_season_without_a_row_is_an_error_of_one_check_only(season: League, check: Check[Connection]) -> None:
     with season.database.engine.connect() as connection:
         found = check.look(connection, "premier-league_1888-1889")
     if check.look is findings.nothing_owed:

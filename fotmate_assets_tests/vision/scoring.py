@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from scipy.optimize import linear_sum_assignment
 from trackers.eval import compute_clear_metrics, compute_hota_metrics, compute_identity_metrics
 
 WITHIN_M = 2.0

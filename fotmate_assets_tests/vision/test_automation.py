@@ -145,7 +145,7 @@ def test_recovery_runs_the_job_for_what_is_owed_and_settles_it(
     with build_sensor_context(
         instance=house.instance, resources={"postgres": Postgres(url=house.database.writer_url)}
     ) as context:
-        (request,) = list(failure_recovery(REPLAYS)(context))  # type: ignore[call-overload]
+        (request,) = failure_recovery(REPLAYS)(context)  # type: ignore[misc]
     assert isinstance(request, RunRequest)
     assert (request.job_name, request.partition_key) == ("vision_video", "m")
     if is_back:

@@ -87,7 +87,7 @@ def test_every_check_is_named_with_its_bound() -> None:
         key.name for each in CHECKS for key in each.check_keys
     }
     for name, bounds in {
-        "frames_complete": [f"{findings.FRAMES_WITH_PEOPLE:.0%}"],
+        "frames_complete": [f"{findings.FRAMES_WITH_ROWS:.0%}"],
         "speeds_human": [f"{quality.FASTEST_M_S:g} m/s", f"{quality.SPEED_OVER_MS / 1000:g} s"],
         "people_on_the_pitch": [f"{findings.ON_PITCH:.0%}", f"{quality.BESIDE_THE_PITCH_M:g} m"],
         "people_per_frame": [f"{findings.IN_BAND:.0%}", f"{quality.FEWEST_PEOPLE} to {quality.MOST_PEOPLE}"],

@@ -107,7 +107,7 @@ def test_dropped_files_become_trajectories_and_a_row_that_says_where(ran: Ran, k
 @pytest.mark.parametrize("kind", ["csv", "epts"])
 def test_every_check_passes(ran: Ran, kind: str) -> None:
     evaluations = ran.results[kind].get_asset_check_evaluations()
-    assert len(evaluations) == 8
+    assert len(evaluations) == 9
     assert [(one.check_name, one.description) for one in evaluations if not one.passed] == []
 
 
@@ -296,7 +296,7 @@ def test_real_files_are_stored_and_judged(
     assert set(stored["player_id"].drop_nulls()) == players
     assert note in str(metadata_of(result, "trajectories").get("notes", ""))
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 8
+    assert len(evaluations) == 9
     failed = {one.check_name: str(one.description) for one in evaluations if not one.passed}
     assert failed.keys() == failing.keys()
     assert all(failing[check] in failed[check] for check in failed)

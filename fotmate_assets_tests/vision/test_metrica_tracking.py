@@ -208,7 +208,7 @@ def test_kloppy_reads_the_same_positions(
 
 def test_the_rows_and_the_facts_make_a_file(csv_files: tuple[Path, Path], tmp_path: Path) -> None:
     tracked = read_csv_pair(*csv_files, Pitch())
-    meta = FileMetadata("match-1", files=(), code_version="0", simulated=True, **tracked.facts)
+    meta = FileMetadata("match-1", files=(), code_version="0", **tracked.facts)
     write_trajectories(tmp_path / "t.parquet", tracked.blocks("match-1"), meta, "centimetre")
     back = read_trajectories(tmp_path / "t.parquet")
     expected = all_rows(tracked)

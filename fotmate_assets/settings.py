@@ -63,7 +63,8 @@ class Settings(BaseSettings):
     tracking_url: str = Field("s3://tracking-data", description="Where player trajectories are written.")
     tracking_encoding: Literal["float32", "centimetre"] = Field(
         "float32",
-        description="How positions are written: `float32` metres, or whole `centimetre`s, a quarter of the size.",
+        description="How positions are written: `float32` metres, or whole `centimetre`s in a quarter to a half of the "
+        "size.",
     )
     vision_folder: Path | None = Field(
         None,

@@ -63,6 +63,8 @@ def draw(image: Image, calibration: Calibration, sidecar: Sidecar, frame: int) -
         f"Position error, one standard deviation, on the halfway line: near touchline {near}, centre {centre}, "
         f"far touchline {far}.",
     ]
+    if sidecar.simulated:
+        caption.append("simulated: no real match")
     return _png(_captioned(canvas, caption))
 
 

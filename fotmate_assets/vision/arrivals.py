@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -149,23 +149,18 @@ class Tick:
     seen: Mapping[str, Seen] = field(default_factory=dict)
 
 
-def tick(
-    found: Arrivals, seen: Mapping[str, Seen], begun: Mapping[str, str], dead: Collection[str] = frozenset()
-) -> Tick:
+def tick(found: Arrivals, seen: Mapping[str, Seen], begun: Mapping[str, str]) -> Tick:
     """Each version of a match is due once: when it is complete, and has not changed since the tick before.
 
     S3 shows only whole objects, but a folder or a gateway shows a file while it grows, and parts come one by one.
-    `begun`: the version of each match that a run, whoever asked for it, has begun to work on. `dead`: matches whose run
-    died on the way: they are due again.
+    `begun`: the version of each match that a run, whoever asked for it, has begun to work on.
     """
     due, waiting = [], list(found.strays)
     now = {match_id: before for match_id, before in seen.items() if before.asked}
     for match_id, arrival in found.matches.items():
         before = seen.get(match_id, Seen("", False))
         is_settled = before.version == arrival.version
-        is_asked_for = begun.get(match_id) == arrival.version or (
-            is_settled and before.is_asked_for and match_id not in dead
-        )
+        is_asked_for = begun.get(match_id) == arrival.version or (is_settled and before.is_asked_for)
         asked = before.asked
         if not is_asked_for:
             if arrival.missing:

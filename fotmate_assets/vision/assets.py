@@ -28,9 +28,8 @@ from fotmate_assets.core.ledger import Job
 from fotmate_assets.core.model import SourceError
 from fotmate_assets.core.postgres import advisory_lock
 from fotmate_assets.core.resources import ObjectStorage, Postgres
-from fotmate_assets.vision import partitions, tables
+from fotmate_assets.vision import owing, partitions, tables
 from fotmate_assets.vision.model import storage_path
-from fotmate_assets.vision.owing import SOURCE, owed
 from fotmate_assets.vision.resources import VideoAnalysis
 from fotmate_assets.vision.trajectories import COLUMNS, in_blocks, read_metadata
 
@@ -173,10 +172,10 @@ def player_metrics(
     from fotmate_assets.vision.metrics import player_metrics as metrics_of
 
     key = storage_path(context.partition_key)
-    job = Job(SOURCE, "vision/player_metrics", context.partition_key, context.run.run_id)
+    job = Job(owing.SOURCE, owing.METRICS, context.partition_key, context.run.run_id)
     with infrastructure_retried():
         try:
-            with owed(postgres.ledger, job, lambda: key) as attempt:
+            with owing.owed(postgres.ledger, job, lambda: key) as attempt:
                 content = tracking.store.get(key)
                 meta = read_metadata(content)
                 metrics = metrics_of(in_blocks(content, MEASURED), meta.fps / meta.stride)

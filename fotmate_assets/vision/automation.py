@@ -19,10 +19,12 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from fotmate_assets.core.ledger import Job
+from fotmate_assets.core.model import SourceError, Verdict
 from fotmate_assets.core.object_store import is_storage_trouble
 from fotmate_assets.core.recovery import Replay
 from fotmate_assets.core.resources import ObjectStorage, Postgres
-from fotmate_assets.vision import partitions, status
+from fotmate_assets.vision import owing, partitions, status
 from fotmate_assets.vision.arrivals import FOLDER, Seen, arrivals, tick
 from fotmate_assets.vision.assets import JOB_NAME, METRICS, QUEUE, TRAJECTORIES
 
@@ -51,7 +53,9 @@ vision_video = define_asset_job(
 def video_arrival(
     context: SensorEvaluationContext, postgres: Postgres, tracking: ObjectStorage
 ) -> SensorResult | SkipReason:
-    """List, compare with what was seen at the tick before, and ask for a run of each match that is due."""
+    """List, compare with what was seen at the tick before, and ask for a run of each match that is due. What a dead run
+    has left behind is owed.
+    """
     try:
         found = arrivals(tracking.store.listing(FOLDER))
     except Exception as error:
@@ -59,8 +63,13 @@ def video_arrival(
             raise
         return SkipReason(f"the bucket does not answer; the next tick looks again: {error}")
     with postgres.engine.connect() as connection:
-        begun, dead = status.begun_versions(connection, _under_way(context.instance))
-    result = tick(found, _remembered(context.cursor), begun, dead)
+        begun = status.begun_versions(connection)
+        left = status.left_behind(connection, _under_way(context.instance))
+    for match_id, source in left.items():
+        died = SourceError(Verdict.TRANSPORT, owing.SOURCE, source, "the process of its run died on the way")
+        status.failed(postgres.engine, match_id, source, str(died))
+        postgres.ledger.owe(Job(owing.SOURCE, owing.TRAJECTORIES, match_id), died)
+    result = tick(found, _remembered(context.cursor), begun)
     keys = [arrival.match_id for arrival in result.due]
     for arrival in result.due:
         status.pending(postgres.engine, arrival.match_id, arrival.main)

@@ -13,6 +13,8 @@ from fotmate_assets.core.object_store import is_storage_trouble
 
 SOURCE = "tracking"
 """What the ledger calls the tracking bucket and what is made of it."""
+TRAJECTORIES, METRICS = "vision/trajectories", "vision/player_metrics"
+"""Its jobs."""
 
 
 @contextmanager

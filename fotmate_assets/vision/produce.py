@@ -30,7 +30,7 @@ from fotmate_assets.vision.arrivals import FOLDER, Arrival, Kind, arrivals
 from fotmate_assets.vision.calibration import read_calibration
 from fotmate_assets.vision.detection import Detector, open_detector
 from fotmate_assets.vision.model import Analysis, Pitch, checked_match_id, storage_path
-from fotmate_assets.vision.owing import SOURCE, owed
+from fotmate_assets.vision.owing import SOURCE, TRAJECTORIES, owed
 from fotmate_assets.vision.pipeline import analyse
 from fotmate_assets.vision.quality import quality_of
 from fotmate_assets.vision.queries import player_ids
@@ -40,7 +40,6 @@ from fotmate_assets.vision.sources.metrica.tracking import SOURCE as METRICA
 from fotmate_assets.vision.tracking import tracker_version
 from fotmate_assets.vision.trajectories import FileMetadata, SourceFile, read_metadata, write_trajectories
 
-JOB = "vision/trajectories"
 VERSION = "1"
 """Changes with what is made of the same video, so that every video is analysed again."""
 
@@ -101,7 +100,7 @@ def produce(desk: Desk, match_id: str, tell: Progress) -> Produced:
         if isinstance(error, SourceError) and error.verdict is Verdict.MALFORMED and error.document == source:
             release(desk, match_id)  # it would be fetched again anyway: only another version can mend it
 
-    with owed(desk.ledger, Job(SOURCE, JOB, match_id, desk.run_id), lambda: source, failed) as attempt:
+    with owed(desk.ledger, Job(SOURCE, TRAJECTORIES, match_id, desk.run_id), lambda: source, failed) as attempt:
         arrival = _arrival(desk.store, match_id)
         source = arrival.main
         status.processing(desk.engine, match_id, source, arrival.version)

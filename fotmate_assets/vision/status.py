@@ -43,22 +43,23 @@ def tracking_file(connection: Connection, match_id: str) -> TrackingFile | None:
     return TrackingFile(**{**row, "status": TrackingStatus(row["status"])}) if row is not None else None
 
 
-def begun_versions(connection: Connection, under_way: Collection[str]) -> tuple[dict[str, str], set[str]]:
-    """Of each match that a run has begun to work on, the version of what had arrived; and the matches whose run died.
-
-    `under_way`: matches that runs are at work on; what is `processing` without one has no run any more.
-    """
+def begun_versions(connection: Connection) -> dict[str, str]:
+    """Of each match that a run has begun to work on, the version of what had arrived."""
     table = tracking_files.c
-    query = select(table.match_id, table.version, table.status).where(
+    query = select(table.match_id, table.version).where(
         table.version.is_not(None), table.status != TrackingStatus.PENDING
     )
-    begun, dead = {}, set()
-    for match_id, version, state in connection.execute(query).tuples():
-        if state == TrackingStatus.PROCESSING and match_id not in under_way:
-            dead.add(match_id)
-        else:
-            begun[match_id] = version
-    return begun, dead
+    return dict(connection.execute(query).tuples().all())
+
+
+def left_behind(connection: Connection, under_way: Collection[str]) -> dict[str, str]:
+    """Matches that are `processing` although no run is at work on them any more, each with its source.
+
+    `under_way`: matches that runs are at work on.
+    """
+    table = tracking_files.c
+    query = select(table.match_id, table.source).where(table.status == TrackingStatus.PROCESSING)
+    return {match_id: source for match_id, source in connection.execute(query).tuples() if match_id not in under_way}
 
 
 def pending(engine: Engine, match_id: str, source: str) -> None:

@@ -84,21 +84,24 @@ def test_a_version_that_comes_back_is_asked_for_again(house: House, short_clip: 
     assert len(set(keys)) == 3
 
 
-def test_a_match_whose_run_died_is_asked_for_again_and_one_that_is_at_work_is_not(
-    house: House, short_clip: Clip
-) -> None:
+def test_a_match_whose_run_died_is_owed_and_one_that_is_at_work_is_not(house: House, short_clip: Clip) -> None:
     house.upload("m", short_clip)
     daemon = Daemon(house)
     daemon.tick()
-    (first,) = daemon.tick()
+    assert len(daemon.tick()) == 1
     version = arrivals(house.store.listing("videos/")).matches["m"].version
     status.processing(house.database.engine, "m", "videos/m.mp4", version)
     run = DagsterRun("vision_video", tags={"dagster/partition": "m"}, status=DagsterRunStatus.STARTED)
     house.instance.add_run(run)
     assert daemon.tick() == []
+    assert (house.status("m"), house.owed()) == ("processing", [])
     house.instance.report_run_failed(run)
-    (second,) = daemon.tick()
-    assert (second.partition_key, second.run_key == first.run_key) == ("m", False)
+    assert daemon.tick() == []
+    assert house.status("m") == "failed"
+    assert house.owed() == [("vision/trajectories", "m", "videos/m.mp4", "transport")]
+    assert daemon.tick() == []
+    assert house.run("m").success
+    assert (house.status("m"), house.owed()) == ("completed", [])
 
 
 def test_what_a_run_has_made_already_is_not_asked_for(house: House, short_clip: Clip) -> None:

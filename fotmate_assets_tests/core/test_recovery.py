@@ -190,7 +190,7 @@ def test_what_is_owed_is_retried_when_it_is_due_and_not_before_and_once(
     assert tick(instance, database) == NOTHING
 
 
-@pytest.mark.parametrize("status", [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTED])
+@pytest.mark.parametrize("status", [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
 def test_a_run_that_lasts_for_hours_is_waited_for_and_is_no_dead_retry(
     database: Database, instance: DagsterInstance, status: DagsterRunStatus
 ) -> None:

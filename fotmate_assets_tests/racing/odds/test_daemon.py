@@ -15,6 +15,7 @@ SPEED = 4.0
 """Half a minute takes longer than a turn of the daemon's loop, as it does in earnest."""
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_a_daemon_captures_every_slot_but_those_that_fell_into_its_restarts(tmp_path: Path) -> None:
     clock = FastClock.starting(datetime(2026, 11, 21, 4, 0, tzinfo=UTC), SPEED)

@@ -1,6 +1,7 @@
 """Fixtures every test may use: the real servers, a migrated database of one's own, buckets, real files."""
 
 import os
+import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,14 @@ def bucket(stack: Stack) -> Iterator[S3Store]:
     made = boto3.resource("s3", endpoint_url=endpoint).Bucket(store.bucket)
     made.objects.all().delete()
     made.delete()
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """A generator whose seed a failing test shows."""
+    seed = int(os.environ.get("FOTMATE_CRASH_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"FOTMATE_CRASH_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture

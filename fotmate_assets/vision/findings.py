@@ -10,10 +10,9 @@ from sqlalchemy import Connection, text
 
 from fotmate_assets.core.model import Finding
 from fotmate_assets.core.object_store import ObjectMissingError, ObjectStore
-from fotmate_assets.vision.model import TrackingStatus, storage_path
+from fotmate_assets.vision.model import FASTEST_M_S, TrackingStatus, storage_path
 from fotmate_assets.vision.quality import (
     BESIDE_THE_PITCH_M,
-    FASTEST_M_S,
     FEWEST_PEOPLE,
     MOST_PEOPLE,
     SPEED_OVER_MS,

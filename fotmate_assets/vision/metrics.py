@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from fotmate_assets.vision.model import ObjectType
+from fotmate_assets.vision.model import FASTEST_M_S, ObjectType
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,8 +33,6 @@ RUN_S = 1.0
 """How long a run or sprint is held at least."""
 TOP_SPEED_S = 0.4
 """How long a top speed is held at least."""
-FASTEST_M_S = 12.0
-"""More is not human: Usain Bolt's fastest was 12.3 m/s, footballers' are 10 to 11."""
 FURTHEST_M_PER_MINUTE = 250.0
 """More is not football, over a minute or longer: 4.2 m/s on average. A match's average is 100 to 130."""
 MEASURED = (

@@ -38,12 +38,10 @@ from fotmate_assets.vision.segments import Progress, UnfitError
 from fotmate_assets.vision.sources import metrica
 from fotmate_assets.vision.sources.metrica.tracking import SOURCE as METRICA
 from fotmate_assets.vision.tracking import tracker_version
-from fotmate_assets.vision.trajectories import FileMetadata, SourceFile, read_metadata, write_trajectories
+from fotmate_assets.vision.trajectories import Encoding, FileMetadata, SourceFile, read_metadata, write_trajectories
 
 VERSION = "1"
 """Changes with what is made of the same video, so that every video is analysed again."""
-
-Encoding = Literal["float32", "centimetre"]
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from fotmate_assets.vision.model import ObjectType
+from fotmate_assets.vision.model import FASTEST_M_S, ObjectType
 from fotmate_assets.vision.trajectories import FileMetadata, Source, in_blocks, read_metadata
 
 if TYPE_CHECKING:
     import polars as pl
 
-FASTEST_M_S = 12.0
-"""Nobody has run faster: 12.4 m/s is the peak of the fastest sprint ever timed."""
 SPEED_OVER_MS = 400
 """A speed is taken over so long: over a single frame it is mostly the noise of two positions."""
 FEWEST_PEOPLE, MOST_PEOPLE = 18, 26

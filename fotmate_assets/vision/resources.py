@@ -1,11 +1,12 @@
 """How videos are analysed, as a Dagster resource."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dagster import ConfigurableResource
 
 from fotmate_assets.vision.model import Analysis
+from fotmate_assets.vision.trajectories import Encoding
 
 
 class VideoAnalysis(ConfigurableResource["VideoAnalysis"]):
@@ -13,7 +14,7 @@ class VideoAnalysis(ConfigurableResource["VideoAnalysis"]):
 
     folder: str
     """On this machine's disk. What is computed stays there until it is stored."""
-    encoding: Literal["float32", "centimetre"] = "float32"
+    encoding: Encoding = "float32"
     detector: str = "background"
     weights: str | None = None
     device: str = "auto"

@@ -7,15 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fotmate_assets.vision.kalman import filtered, smoothed
-from fotmate_assets.vision.model import Pitch
+from fotmate_assets.vision.model import FASTEST_M_S, Pitch
 from fotmate_assets.vision.stitching import parted, stitched
 from fotmate_assets.vision.tracks import Tracks
 
 if TYPE_CHECKING:
     from fotmate_assets.vision.observations import Bools, Doubles, Ints, Observations
 
-FASTEST_M_S = 12.0
-"""Faster than any footballer has run."""
 REACH_ERRORS = 3.0
 """How many standard deviations two positions may be off before their distance tells."""
 LASTING_S = 0.4

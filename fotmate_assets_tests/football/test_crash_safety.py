@@ -92,14 +92,6 @@ def processes(own_stack: Stack) -> ForkServerContext:
     return context
 
 
-@pytest.fixture
-def rng() -> random.Random:
-    """A generator whose seed a failing test shows."""
-    seed = int(os.environ.get("FOTMATE_CRASH_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"FOTMATE_CRASH_SEED={seed}")
-    return random.Random(seed)
-
-
 def write_generation(folder: Path, matches: list[SampleMatch], generation: int) -> None:
     """The season, every match re-collected: its number is in the match's row and in every event."""
     again = []

@@ -82,14 +82,6 @@ def processes() -> ForkServerContext:
     return context
 
 
-@pytest.fixture
-def rng() -> random.Random:
-    """A generator whose seed a failing test shows."""
-    seed = int(os.environ.get("FOTMATE_CRASH_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"FOTMATE_CRASH_SEED={seed}")
-    return random.Random(seed)
-
-
 def start(processes: ForkServerContext, made: Backfill, database: Database, name: str) -> ForkServerProcess:
     process = processes.Process(target=backfill, args=made.arguments(database, name))
     process.start()

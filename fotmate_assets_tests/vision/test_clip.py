@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
 import numpy as np
+import onnxruntime
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
@@ -276,11 +277,10 @@ def test_given_play_of_two_balls_is_refused() -> None:
 
 @pytest.mark.real_data
 def test_real_tracking_is_drawn_at_half_its_rate(real_data: Path, tmp_path: Path) -> None:
-    pl = pytest.importorskip("polars")
     rows = pl.read_parquet(real_data / "vision/hawkeye_2min_50hz.parquet").filter(
         pl.col("minute") == 1, pl.col("t") < 0.4
     )
-    motion = resampled(*(rows[name].to_numpy() for name in ("t", "track_id", "role", "x", "y")), fps=25)
+    motion = resampled(rows["t"], rows["track_id"], rows["role"].to_list(), rows["x"], rows["y"], fps=25)
     clip = write_clip(tmp_path, motion=motion)
     assert len(pictures(clip)) == 10
     assert len(clip.truth.frame) == 10 * 25
@@ -294,7 +294,6 @@ def test_real_tracking_is_drawn_at_half_its_rate(real_data: Path, tmp_path: Path
 @pytest.mark.real_data
 def test_a_network_made_for_football_sees_the_people(real_data: Path, play: Clip) -> None:
     """Weights that were trained on another renderer's football: ours must look enough like it."""
-    onnxruntime: Any = pytest.importorskip("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     weights = real_data / "vision/weights/yolo26n_players_synthetic.onnx"

@@ -139,14 +139,6 @@ def processes() -> ForkServerContext:
     return context
 
 
-@pytest.fixture
-def rng() -> random.Random:
-    """A generator whose seed a failing test shows."""
-    seed = int(os.environ.get("FOTMATE_CRASH_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"FOTMATE_CRASH_SEED={seed}")
-    return random.Random(seed)
-
-
 def workplace(house: House) -> Workplace:
     of = house.database
     keys = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
